@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of switches for every target: language mode 6, visible existentials, imports that do not leak, and unsafe
+/// code marked where it stands.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .strictMemorySafety(),
+]
+
+func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: below, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ rooms: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: rooms, swiftSettings: settings)
+}
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "quorate",
+    products: [
+        .executable(name: "quorate", targets: ["quorate"]),
+        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Store", "EmbeddedStore", "Operator"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // Floor 1: what everything stands on.
+        .target(name: "CPlatform"),
+        room("Platform", ["CPlatform"]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        room("YAML", ["CLibYAML"]),
+        room("EtcdWire"),
+        // Floor 2: formats, protocols, and the words users see.
+        room("Bolt", ["Platform", "EtcdWire"]),
+        room("WriteAheadLog", ["Platform", "EtcdWire"]),
+        room(
+            "EtcdClient",
+            [
+                "Platform", "EtcdWire",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ]),
+        room("ClusterAPI", ["Platform", "YAML"]),
+        room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
+        room("Runtimes", ["Platform", "YAML", .product(name: "Subprocess", package: "swift-subprocess")]),
+        // Floor 3: the state machine of the store, and controller machinery.
+        room(
+            "Store",
+            [
+                "Platform", "EtcdWire", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ]),
+        room("Reconcile", ["Platform", "EtcdWire", "EtcdClient", log]),
+        // Floor 4: the controller's memory.
+        room(
+            "EmbeddedStore",
+            [
+                "Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
+        room("Recovery", ["Platform", "EtcdWire", "Bolt", "Backups"]),
+        // Floor 5: what is decided, and the hands that carry it out.
+        room(
+            "Operator",
+            ["Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "Recovery", log]),
+        // Floor 6: the faces.
+        room(
+            "Console",
+            [
+                "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Reconcile", "Operator", log,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        room("Simulation", ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Store", "Operator", "Backups", "Runtimes"]),
+        // Floor 7: wiring.
+        .executableTarget(
+            name: "quorate",
+            dependencies: [
+                "Platform", "YAML", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore", "Recovery", "Operator",
+                "Console", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+    ]
+)

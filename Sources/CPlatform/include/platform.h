@@ -1,0 +1,3 @@
+#ifndef QUORATE_PLATFORM_H
+#define QUORATE_PLATFORM_H
+#endif

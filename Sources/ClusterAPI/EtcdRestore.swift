@@ -1,0 +1,76 @@
+public import Platform
+
+/// One restore of a cluster from a backup.
+public struct EtcdRestore: Resource, Hashable {
+    public static let kind = "EtcdRestore"
+    public static let plural = "etcdrestores"
+    public static let shortName = "er"
+
+    public var metadata: ObjectMeta
+    public var spec: EtcdRestoreSpec
+    public var status = EtcdRestoreStatus()
+
+    public init(metadata: ObjectMeta, spec: EtcdRestoreSpec) {
+        self.metadata = metadata
+        self.spec = spec
+    }
+}
+
+public struct EtcdRestoreSpec: Sendable, Hashable {
+    /// The cluster's name.
+    public var clusterRef: String
+    public var source = RestoreSource()
+    /// Nothing is done before a person has said so.
+    public var approved = false
+
+    public init(clusterRef: String) {
+        self.clusterRef = clusterRef
+    }
+}
+
+public enum RestorePhase: String, Sendable, Hashable, CaseIterable {
+    case pending = "Pending"
+    case awaitingApproval = "AwaitingApproval"
+    case verifying = "Verifying"
+    case stopping = "Stopping"
+    case movingAside = "MovingAside"
+    case restoring = "Restoring"
+    case starting = "Starting"
+    case growing = "Growing"
+    case succeeded = "Succeeded"
+    case failed = "Failed"
+}
+
+public struct EtcdRestoreStatus: Sendable, Hashable {
+    public var phase: RestorePhase = .pending
+    public var message = ""
+    public var report: RestoreReport?
+    public var startedAt: Timestamp?
+    public var completedAt: Timestamp?
+
+    public init() {}
+}
+
+/// What a restore brought back, and what it could not.
+public struct RestoreReport: Sendable, Hashable {
+    public var artifact: SnapshotArtifact
+    /// The highest revision the controller had seen before the loss; 0 when it had seen none.
+    public var lastSeenRevision: Int64
+    /// The revisions that may be lost, first and last; nil when none can be named.
+    public var possiblyLost: ClosedRange<Int64>?
+    /// In words.
+    public var summary: String
+    /// Where the old data was moved to.
+    public var movedAside: [String]
+
+    public init(
+        artifact: SnapshotArtifact, lastSeenRevision: Int64, possiblyLost: ClosedRange<Int64>?, summary: String,
+        movedAside: [String]
+    ) {
+        self.artifact = artifact
+        self.lastSeenRevision = lastSeenRevision
+        self.possiblyLost = possiblyLost
+        self.summary = summary
+        self.movedAside = movedAside
+    }
+}

@@ -1,0 +1,2 @@
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix

@@ -1,0 +1,195 @@
+public import Platform
+
+/// Where members run. It knows how to give a member a place, start it, stop it, and say what is there; never how many
+/// there should be. What it reports is read from the machine each time, so it is true after any crash of the controller.
+///
+/// Every call is idempotent: asking for what is already so changes nothing and succeeds.
+public protocol Runtime: Sendable {
+    /// The members that have a place in this cluster, sorted by name.
+    func members(of cluster: ClusterPlace) async throws(RuntimeError) -> [MemberProcess]
+
+    /// Gives a member a directory and two ports that no other member of any cluster on this machine has, and remembers
+    /// them on disk. The same answer when it has a place already.
+    func provision(_ member: String, of cluster: ClusterPlace) async throws(RuntimeError) -> MemberPlace
+
+    /// Starts a member's process, detached, so that it outlives the controller. Nothing when it runs already.
+    func start(
+        _ member: String, of cluster: ClusterPlace, with options: StartOptions
+    ) async throws(RuntimeError) -> MemberProcess
+
+    /// Ends a member's process: an orderly stop, then, after `grace`, a kill. Returns when it is gone.
+    func stop(_ member: String, of cluster: ClusterPlace, grace: Duration) async throws(RuntimeError)
+
+    /// Moves a stopped member's data and place aside, under the cluster's `removed/` directory, and frees its ports.
+    /// Returns the new path, nil when there was nothing. Refuses while the process runs.
+    func retire(_ member: String, of cluster: ClusterPlace, label: String) async throws(RuntimeError) -> String?
+
+    /// Deletes all data of a cluster whose members are all stopped. Only for a deletion policy that says so.
+    func deleteData(of cluster: ClusterPlace) async throws(RuntimeError)
+
+    /// Verifies a snapshot and writes it as the data directory of a stopped member that has a place and no data, as the
+    /// only member of a new cluster.
+    func restore(
+        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions
+    ) async throws(RuntimeError)
+}
+
+/// A cluster as its runtime sees it.
+public struct ClusterPlace: Sendable, Hashable {
+    public var name: String
+    /// Absolute; one directory below it for each member.
+    public var dataDirectory: String
+    /// The address members listen on and advertise.
+    public var host: String
+    public var engine: EngineChoice
+
+    public init(name: String, dataDirectory: String, host: String, engine: EngineChoice) {
+        self.name = name
+        self.dataDirectory = dataDirectory
+        self.host = host
+        self.engine = engine
+    }
+}
+
+/// Which programs run the members.
+public struct EngineChoice: Sendable, Hashable {
+    /// `Etcd`; `Native` is refused until there is one.
+    public var type: String
+    /// `3.4`, `3.5`, or an exact `3.5.1`.
+    public var version: String
+    public var binaryDirectory: String?
+
+    public init(type: String, version: String, binaryDirectory: String?) {
+        self.type = type
+        self.version = version
+        self.binaryDirectory = binaryDirectory
+    }
+}
+
+/// What a member was given.
+public struct MemberPlace: Sendable, Hashable {
+    public var name: String
+    /// `http://127.0.0.1:40001`
+    public var clientURL: String
+    public var peerURL: String
+    /// Absolute.
+    public var dataDirectory: String
+
+    public init(name: String, clientURL: String, peerURL: String, dataDirectory: String) {
+        self.name = name
+        self.clientURL = clientURL
+        self.peerURL = peerURL
+        self.dataDirectory = dataDirectory
+    }
+}
+
+/// A member's place, and what runs there.
+public struct MemberProcess: Sendable, Hashable {
+    public var place: MemberPlace
+    /// Nil when it does not run.
+    public var pid: Int32?
+    public var startedAt: Timestamp?
+    public var data: DataState
+    /// The words of the last lines of its log, when it ended by itself.
+    public var lastWords: String?
+
+    public init(place: MemberPlace, pid: Int32?, startedAt: Timestamp?, data: DataState, lastWords: String? = nil) {
+        self.place = place
+        self.pid = pid
+        self.startedAt = startedAt
+        self.data = data
+        self.lastWords = lastWords
+    }
+}
+
+/// What is in a member's data directory.
+public enum DataState: Sendable, Hashable {
+    /// It never ran.
+    case empty
+    /// A write-ahead log and a database are there.
+    case present
+    /// It had data once (its place says so), and has not now.
+    case lost
+}
+
+/// How a member is started.
+public struct StartOptions: Sendable, Hashable {
+    public enum ClusterState: String, Sendable, Hashable {
+        /// Only for the members of a cluster that is being made.
+        case new
+        case existing
+    }
+
+    public var clusterState: ClusterState
+    /// Name and peer URL of every member, this one included, sorted by name.
+    public var initialCluster: [InitialMember]
+    public var token: String
+    /// Bytes.
+    public var quota: Int64
+    public var heartbeatInterval: Duration
+    public var electionTimeout: Duration
+    public var snapshotCount: Int
+
+    public init(
+        clusterState: ClusterState, initialCluster: [InitialMember], token: String, quota: Int64, heartbeatInterval: Duration,
+        electionTimeout: Duration, snapshotCount: Int
+    ) {
+        self.clusterState = clusterState
+        self.initialCluster = initialCluster
+        self.token = token
+        self.quota = quota
+        self.heartbeatInterval = heartbeatInterval
+        self.electionTimeout = electionTimeout
+        self.snapshotCount = snapshotCount
+    }
+}
+
+public struct InitialMember: Sendable, Hashable {
+    public var name: String
+    public var peerURL: String
+
+    public init(name: String, peerURL: String) {
+        self.name = name
+        self.peerURL = peerURL
+    }
+}
+
+public struct RestoreOptions: Sendable, Hashable {
+    public var token: String
+    /// The hexadecimal SHA-256 the snapshot must have; unchecked when nil.
+    public var sha256: String?
+
+    public init(token: String, sha256: String?) {
+        self.token = token
+        self.sha256 = sha256
+    }
+}
+
+/// What a runtime could not do.
+public struct RuntimeError: Error, Hashable, CustomStringConvertible {
+    public enum Code: Sendable, Hashable {
+        /// No program of the wanted engine and version; the message says what to install.
+        case engineMissing
+        /// No port is free.
+        case noPort
+        /// The process ended at once, or could not be started; the message holds its last words.
+        case startFailed
+        /// It would be unsafe: the process still runs, or data is there.
+        case refused
+        /// A file could not be read or written.
+        case disk
+        /// The snapshot is damaged or not one.
+        case badSnapshot
+        case other
+    }
+
+    public var code: Code
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { self.message }
+}
