@@ -8,7 +8,7 @@ public struct ProtoReader {
     /// Levels of messages within messages.
     public static let maximumDepth = 64
 
-    private let bytes: ArraySlice<UInt8>
+    private let source: ArraySlice<UInt8>
     private var offset: Int
     private var end: Int
     private var depth = 0
@@ -28,7 +28,7 @@ public struct ProtoReader {
 
     public init(_ bytes: ArraySlice<UInt8>) throws(WireError) {
         guard bytes.count <= Self.maximumSize else { throw WireError(.tooLarge, offset: 0) }
-        self.bytes = bytes
+        self.source = bytes
         self.offset = bytes.startIndex
         self.end = bytes.endIndex
         self.fieldStart = bytes.startIndex
@@ -103,12 +103,12 @@ public struct ProtoReader {
     public mutating func bytes() throws(WireError) -> [UInt8] {
         let end = try self.lengthDelimitedEnd()
         defer { self.offset = end }
-        return Array(self.bytes[self.offset..<end])
+        return Array(self.source[self.offset..<end])
     }
 
     public mutating func string() throws(WireError) -> String {
         let end = try self.lengthDelimitedEnd()
-        guard let string = String(validating: self.bytes[self.offset..<end], as: UTF8.self) else {
+        guard let string = String(validating: self.source[self.offset..<end], as: UTF8.self) else {
             throw self.error(.invalidUTF8)
         }
         self.offset = end
@@ -151,7 +151,7 @@ public struct ProtoReader {
     public mutating func skipped() throws(WireError) -> [UInt8] {
         let start = self.fieldStart
         try self.skip()
-        return Array(self.bytes[start..<self.offset])
+        return Array(self.source[start..<self.offset])
     }
 
     mutating func rest<Message: WireMessage>() throws(WireError) -> Message {
@@ -197,7 +197,7 @@ public struct ProtoReader {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while self.offset < self.end {
-            let byte = self.bytes[self.offset]
+            let byte = self.source[self.offset]
             self.offset += 1
             value |= UInt64(byte & 0x7F) << shift
             if byte < 0x80 { return value }
@@ -208,6 +208,6 @@ public struct ProtoReader {
     }
 
     private func error(_ problem: WireError.Problem) -> WireError {
-        WireError(problem, offset: self.offset - self.bytes.startIndex)
+        WireError(problem, offset: self.offset - self.source.startIndex)
     }
 }
