@@ -96,8 +96,8 @@ let package = Package(
         .executableTarget(
             name: "quorate",
             dependencies: [
-                "Platform", "YAML", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore", "Recovery", "Operator",
-                "Console", log,
+                "Platform", "YAML", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore", "Recovery",
+                "Operator", "Console", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -105,5 +105,6 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        tests("TidyTests", []),
     ]
 )
