@@ -106,5 +106,6 @@ let package = Package(
             ],
             swiftSettings: settings),
         tests("TidyTests", []),
+        tests("PlatformTests", ["Platform"]),
     ]
 )

@@ -1,3 +1,20 @@
 #ifndef QUORATE_PLATFORM_H
 #define QUORATE_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Whether this processor has the CRC-32C instruction.
+int quorate_crc32c_available(void);
+
+/// Continues a CRC-32C (Castagnoli) over `count` bytes. Only where `quorate_crc32c_available()`.
+uint32_t quorate_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// Takes an exclusive lock on an open file that ends with its last closing: an open-file-description lock, or `flock`
+/// where the file system has none. Returns 0, or an error number (`EAGAIN` when another holder has it).
+int quorate_try_lock(int descriptor);
+
+/// Reserves the first `size` bytes of an open file, which grows to it. Returns 0, or an error number.
+int quorate_allocate(int descriptor, int64_t size);
+
 #endif
