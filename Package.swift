@@ -62,7 +62,7 @@ let package = Package(
             ]),
         room("ClusterAPI", ["Platform", "YAML"]),
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
-        room("Runtimes", ["Platform", "YAML", .product(name: "Subprocess", package: "swift-subprocess")]),
+        room("Runtimes", ["Platform", "CPlatform", crypto]),
         // Floor 3: the state machine of the store, and controller machinery.
         room(
             "Store",

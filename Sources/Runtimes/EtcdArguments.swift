@@ -1,0 +1,43 @@
+/// The command line that a member runs with. All of these flags are in etcd 3.4 and 3.5 alike.
+func etcdArguments(_ place: MemberPlace, _ options: StartOptions) -> [String] {
+    let flags: [(name: String, value: String)] = [
+        ("name", place.name),
+        ("data-dir", place.dataDirectory),
+        ("listen-client-urls", place.clientURL),
+        ("advertise-client-urls", place.clientURL),
+        ("listen-peer-urls", place.peerURL),
+        ("initial-advertise-peer-urls", place.peerURL),
+        ("initial-cluster", options.initialCluster.map { "\($0.name)=\($0.peerURL)" }.joined(separator: ",")),
+        ("initial-cluster-state", options.clusterState.rawValue),
+        ("initial-cluster-token", options.token),
+        ("quota-backend-bytes", String(options.quota)),
+        ("heartbeat-interval", milliseconds(options.heartbeatInterval)),
+        ("election-timeout", milliseconds(options.electionTimeout)),
+        ("snapshot-count", String(options.snapshotCount)),
+        // 3.4 would otherwise write its old format, and to the journal where there is one.
+        ("logger", "zap"),
+        ("log-outputs", "stderr"),
+        ("log-level", "info"),
+    ]
+    return flags.flatMap { ["--" + $0.name, $0.value] } + ["--strict-reconfig-check=true"]
+}
+
+/// What a member inherits: nothing that would set options of etcd behind the spec's back, or make it speak to the service
+/// manager in the controller's name.
+func memberEnvironment(_ environment: [String: String], engine: Engine) -> [String: String] {
+    let manager: Set<String> = [
+        "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "INVOCATION_ID",
+        "JOURNAL_STREAM", "MAINPID", "MANAGERPID",
+    ]
+    var clean = environment.filter { !$0.key.hasPrefix("ETCD_") && !manager.contains($0.key) }
+    #if arch(arm64)
+        // etcd refuses to start there before 3.5 without it.
+        if !engine.isAtLeast(3, 5) { clean["ETCD_UNSUPPORTED_ARCH"] = "arm64" }
+    #endif
+    return clean
+}
+
+private func milliseconds(_ duration: Duration) -> String {
+    let (seconds, attoseconds) = duration.components
+    return String(max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+}

@@ -1,0 +1,125 @@
+internal import CPlatform
+internal import Glibc
+internal import Platform
+
+/// One process, told apart from any later one that gets its number by when it started.
+struct ProcessIdentity: Hashable, Sendable {
+    var pid: Int32
+    /// Clock ticks after the machine's start: field 22 of `/proc/PID/stat` (proc(5)).
+    var startTicks: UInt64
+}
+
+/// What runs on this machine, read from `/proc` each time.
+///
+/// A member's process is known by its program's name, `etcd`, and by the data directory on its command line, so that it is
+/// found whoever started it, and whether or not anything about it was ever written down.
+struct ProcessTable: Sendable {
+    /// When the machine started. Read once, as the kernel computes it from a clock that is being adjusted.
+    private let bootTime: Int64
+    private let ticksPerSecond: Int64
+
+    init() {
+        let lines = readFile("/proc/stat").split(separator: UInt8(ascii: "\n"))
+        let line = lines.first { $0.starts(with: Array("btime ".utf8)) }
+        self.bootTime = line.flatMap { Int64(String(decoding: $0.dropFirst(6), as: UTF8.self)) } ?? 0
+        self.ticksPerSecond = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    /// The members' processes, by data directory; each list sorted by process number.
+    func scan(for directories: Set<String>) -> [String: [ProcessIdentity]] {
+        guard !directories.isEmpty, let names = try? RealDisk().list("/proc") else { return [:] }
+        var found: [String: [ProcessIdentity]] = [:]
+        for pid in names.compactMap({ Int32($0) }).sorted() {
+            guard let directory = Self.dataDirectory(of: pid), directories.contains(directory),
+                let identity = self.running(pid, on: directory)
+            else { continue }
+            found[directory, default: []].append(identity)
+        }
+        return found
+    }
+
+    /// The process of that number, when it is a member on that data directory, and no zombie.
+    func running(_ pid: Int32, on directory: String) -> ProcessIdentity? {
+        guard let before = Self.startTicks(of: pid), Self.dataDirectory(of: pid) == directory,
+            Self.startTicks(of: pid) == before
+        else { return nil }
+        return ProcessIdentity(pid: pid, startTicks: before)
+    }
+
+    func startTime(of process: ProcessIdentity) -> Timestamp {
+        let ticks = Int64(clamping: process.startTicks)
+        let (seconds, rest) = ticks.quotientAndRemainder(dividingBy: self.ticksPerSecond)
+        return Timestamp(seconds: self.bootTime &+ seconds) + .nanoseconds(rest * (1_000_000_000 / self.ticksPerSecond))
+    }
+
+    /// Nil when there is no such process, or only what is left of one that ended.
+    private static func startTicks(of pid: Int32) -> UInt64? {
+        // The name, in parentheses, may hold any byte; the fields after the last parenthesis are plain.
+        let text = readFile("/proc/\(pid)/stat")
+        guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = text[(end + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 19, let state = fields[0].first, state != UInt8(ascii: "Z"), state != UInt8(ascii: "X")
+        else { return nil }
+        return UInt64(String(decoding: fields[19], as: UTF8.self))
+    }
+
+    /// The value of `--data-dir` on the command line of an `etcd`.
+    private static func dataDirectory(of pid: Int32) -> String? {
+        let arguments = readFile("/proc/\(pid)/cmdline").split(separator: 0, omittingEmptySubsequences: false)
+        guard let program = arguments.first,
+            program.split(separator: UInt8(ascii: "/")).last?.elementsEqual("etcd".utf8) == true
+        else { return nil }
+        let flag = Array("--data-dir".utf8)
+        for (index, argument) in arguments.enumerated() where argument.starts(with: flag) {
+            let rest = argument.dropFirst(flag.count)
+            if rest.isEmpty, index + 1 < arguments.count { return String(decoding: arguments[index + 1], as: UTF8.self) }
+            if rest.first == UInt8(ascii: "=") { return String(decoding: rest.dropFirst(), as: UTF8.self) }
+        }
+        return nil
+    }
+}
+
+/// A hold on one process: it can be signalled and watched, and never be mistaken for another that got its number.
+final class ProcessHandle: Sendable {
+    let pid: Int32
+    private let descriptor: Int32
+
+    /// Nil when there is no such process any more.
+    init?(_ pid: Int32) {
+        let descriptor = quorate_process_open(pid)
+        guard descriptor >= 0 else { return nil }
+        self.pid = pid
+        self.descriptor = descriptor
+    }
+
+    deinit { Glibc.close(self.descriptor) }
+
+    /// Whether it ended, all of its threads, and so let go of its files. It may be a zombie.
+    var hasEnded: Bool {
+        var poll = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        return unsafe Glibc.poll(&poll, 1, 0) == 1
+    }
+
+    /// Sends a signal; nothing when it has ended.
+    func signal(_ signal: Int32) throws(RuntimeError) {
+        let code = quorate_process_signal(self.descriptor, signal)
+        guard code == 0 || code == ESRCH else {
+            throw RuntimeError(.other, "process \(self.pid) could not be sent signal \(signal): \(systemError(code))")
+        }
+    }
+}
+
+/// The bytes of a file of `/proc`, up to a megabyte; empty when it cannot be read.
+private func readFile(_ path: String) -> [UInt8] {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while bytes.count < 1 << 20 {
+        let count = unsafe read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { break }
+        bytes += buffer[..<count]
+    }
+    return bytes
+}
