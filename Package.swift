@@ -107,5 +107,6 @@ let package = Package(
             swiftSettings: settings),
         tests("TidyTests", []),
         tests("PlatformTests", ["Platform"]),
+        tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
     ]
 )

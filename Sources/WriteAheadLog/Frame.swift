@@ -1,0 +1,83 @@
+internal import EtcdWire
+internal import Platform
+
+/// A record as it lies in a segment: `u64` little-endian length field, the record, zeros up to a multiple of 8.
+/// The low 56 bits of the length field are the record's length; where there is padding its top byte is `0x80 | padding`.
+enum Frame {
+    static let headerBytes = 8
+    /// What a disk writes whole or not at all.
+    static let sectorBytes = 512
+
+    /// Appends a record to `bytes` and moves the running checksum past it.
+    static func append(_ kind: WALRecord.Kind, _ data: [UInt8], crc: inout UInt32, to bytes: inout [UInt8]) {
+        if kind != .crc { crc = CRC32C.checksum(data, continuing: crc) }
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: self.headerBytes))
+        WALRecord(kind, crc: crc, data: data).encode(into: &bytes)
+        let length = bytes.count - start - self.headerBytes
+        let padding = -length & 7
+        bytes.append(contentsOf: repeatElement(0, count: padding))
+        let field = UInt64(length) | (padding == 0 ? 0 : UInt64(0x80 | padding) << 56)
+        for byte in 0..<8 { bytes[start + byte] = UInt8(truncatingIfNeeded: field >> (8 * UInt64(byte))) }
+    }
+
+    /// The length field at an offset, which must have eight bytes from there.
+    static func lengthField(_ bytes: [UInt8], at offset: Int) -> UInt64 {
+        (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
+    }
+
+    /// Where a frame with this length field has its record and its end; nil where the field makes no sense.
+    static func extent(_ field: UInt64, at offset: Int, within size: Int) -> (record: Range<Int>, end: Int)? {
+        let top = Int(field >> 56)
+        let length = field & 0x00FF_FFFF_FFFF_FFFF
+        guard top == 0 || top & 0xF8 == 0x80, length > 0, length <= UInt64(size - offset - self.headerBytes) else { return nil }
+        let padding = top & 7
+        let start = offset + self.headerBytes
+        let end = start + Int(length) + padding
+        guard end & 7 == 0, end <= size, (top == 0) == (padding == 0) else { return nil }
+        return (start..<start + Int(length), end)
+    }
+
+    /// The record of a frame, or nil where the bytes are not one in the form this log writes.
+    static func record(_ field: UInt64, _ bytes: [UInt8], at offset: Int) -> (record: WALRecord, end: Int)? {
+        guard let (range, end) = self.extent(field, at: offset, within: bytes.count),
+            let record = try? WALRecord(decoding: bytes[range]), record.encoded().elementsEqual(bytes[range])
+        else { return nil }
+        return (record, end)
+    }
+
+    /// The record at an offset if it is whole and its checksum continues `crc`.
+    static func validRecord(_ bytes: [UInt8], at offset: Int, continuing crc: UInt32) -> (record: WALRecord, end: Int)? {
+        guard offset + self.headerBytes <= bytes.count else { return nil }
+        return self.validRecord(self.lengthField(bytes, at: offset), bytes, at: offset, continuing: crc)
+    }
+
+    static func validRecord(
+        _ field: UInt64, _ bytes: [UInt8], at offset: Int, continuing crc: UInt32
+    ) -> (record: WALRecord, end: Int)? {
+        guard let (record, end) = self.record(field, bytes, at: offset), let kind = WALRecord.Kind(rawValue: record.kind)
+        else { return nil }
+        // A segment begins with the checksum of what came before; where that is not known, it is taken as it stands.
+        let expected = kind == .crc ? (crc == 0 ? record.crc : crc) : CRC32C.checksum(record.data, continuing: crc)
+        return record.crc == expected && (kind == .crc) == record.data.isEmpty ? (record, end) : nil
+    }
+}
+
+extension [UInt8] {
+    /// Whether all bytes in a range of the array are zero.
+    func isZero(_ range: Range<Int>) -> Bool {
+        unsafe self.withUnsafeBytes { buffer in
+            var offset = range.lowerBound
+            // Both loads end within `range`, which the caller takes from the array's own.
+            while offset + 8 <= range.upperBound {
+                guard unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 else { return false }
+                offset += 8
+            }
+            while offset < range.upperBound {
+                guard unsafe buffer[offset] == 0 else { return false }
+                offset += 1
+            }
+            return true
+        }
+    }
+}
