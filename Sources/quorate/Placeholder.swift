@@ -1,4 +1,0 @@
-internal import ArgumentParser
-internal import AsyncHTTPClient
-internal import NIOCore
-@main struct Quorate { static func main() {} }
