@@ -26,12 +26,24 @@ public struct Store: ~Copyable, Sendable {
 
     public let options: Options
     /// The revision of the last change; 1 when there was none.
-    public private(set) var revision: Int64 = 1
+    public internal(set) var revision: Int64 = 1
     /// History up to here is gone; -1 when none is.
-    public private(set) var compactRevision: Int64 = -1
+    public internal(set) var compactRevision: Int64 = -1
     /// Index and term of the last entry applied; 0 when there was none.
-    public private(set) var appliedIndex: UInt64 = 0
-    public private(set) var appliedTerm: UInt64 = 0
+    public internal(set) var appliedIndex: UInt64 = 0
+    public internal(set) var appliedTerm: UInt64 = 0
+
+    /// Every change that is not compacted, in order.
+    var log: [Row] = []
+    /// Where in `log` the change being written begins; its end while none is.
+    var writeStart = 0
+    /// The same changes by key.
+    var index = SortedMap<Key, History>()
+    var leases = SortedMap<Int64, Lease>()
+    /// The leases again, by when they expire.
+    var deadlines = SortedMap<Deadline, Int64>()
+    var alarms: [AlarmMember] = []
+    var hub = WatchHub()
 
     /// An empty store.
     public init(options: Options = Options()) {
@@ -44,8 +56,6 @@ public struct Store: ~Copyable, Sendable {
             clusterID: self.options.clusterID, memberID: self.options.memberID, revision: self.revision,
             raftTerm: self.appliedTerm)
     }
-
-    // MARK: Entries
 
     /// What applying an entry came to.
     public typealias ApplyResult = Result<ApplyResponse, StoreError>
@@ -65,11 +75,6 @@ public struct Store: ~Copyable, Sendable {
         case nothing
     }
 
-    /// Whether the request is well formed, whatever the store holds. What fails here need not be logged.
-    public func validate(_ operation: InternalRaftRequest.Operation) throws(StoreError) {
-        preconditionFailure("being built")
-    }
-
     /// Applies one log entry. A request that fails changes nothing but ``appliedIndex``.
     ///
     /// - Parameters:
@@ -78,123 +83,34 @@ public struct Store: ~Copyable, Sendable {
     public mutating func apply(
         _ request: InternalRaftRequest, index: UInt64, term: UInt64, uptime: Duration
     ) -> ApplyResult {
-        preconditionFailure("being built")
+        precondition(index > self.appliedIndex, "entry \(index) applied after \(self.appliedIndex)")
+        self.appliedIndex = index
+        self.appliedTerm = term
+        do throws(StoreError) {
+            guard let operation = request.operation else {
+                guard request.unknown.isEmpty else { throw .unknownRequest }
+                return .success(.nothing)
+            }
+            try self.validate(operation)
+            return .success(try self.apply(operation, uptime: uptime))
+        } catch {
+            return .failure(error)
+        }
     }
 
-    // MARK: Reads
-
-    public func range(_ request: RangeRequest) throws(StoreError) -> RangeResponse {
-        preconditionFailure("being built")
-    }
-
-    /// Whether neither branch of the transaction changes anything, so that ``readTxn(_:)`` can answer it without an entry.
-    public static func isReadOnly(_ request: TxnRequest) -> Bool {
-        preconditionFailure("being built")
-    }
-
-    /// Answers a transaction that ``isReadOnly(_:)``.
-    public func readTxn(_ request: TxnRequest) throws(StoreError) -> TxnResponse {
-        preconditionFailure("being built")
-    }
-
-    public func hashKV(_ request: HashKVRequest) throws(StoreError) -> HashKVResponse {
-        preconditionFailure("being built")
-    }
-
-    // MARK: Leases (deadlines are not part of the replicated state: they live only as long as this value)
-
-    /// Renews one lease. The response's TTL is 0 when it is gone.
-    public mutating func leaseKeepAlive(_ request: LeaseKeepAliveRequest, uptime: Duration) -> LeaseKeepAliveResponse {
-        preconditionFailure("being built")
-    }
-
-    public func leaseTimeToLive(_ request: LeaseTimeToLiveRequest, uptime: Duration) -> LeaseTimeToLiveResponse {
-        preconditionFailure("being built")
-    }
-
-    public func leaseLeases() -> LeaseLeasesResponse {
-        preconditionFailure("being built")
-    }
-
-    /// Gives every lease its whole time again: after a restart, when nobody could have renewed them.
-    public mutating func renewLeases(uptime: Duration) {
-        preconditionFailure("being built")
-    }
-
-    /// Leases whose time is over, the longest over first. The caller revokes them by entries.
-    public func expiredLeases(uptime: Duration, limit: Int) -> [Int64] {
-        preconditionFailure("being built")
-    }
-
-    /// When the next lease expires.
-    public var nextLeaseDeadline: Duration? {
-        preconditionFailure("being built")
-    }
-
-    // MARK: Watches
-
-    /// Opens a watch and returns the `created` response. A `watchID` of 0 is replaced by a free one; ids are unique in the
-    /// store. When the request is refused the response is also `canceled`, with a `watchID` of -1.
-    public mutating func createWatch(_ request: WatchCreateRequest) -> WatchResponse {
-        preconditionFailure("being built")
-    }
-
-    /// Ends a watch. Returns the `canceled` response, or nil when there is no such watch.
-    public mutating func cancelWatch(_ id: Int64) -> WatchResponse? {
-        preconditionFailure("being built")
-    }
-
-    /// Holds back a watch whose receiver is behind. It costs nothing while paused, and loses nothing: what it missed is
-    /// read from history when it is resumed, or it is canceled when that was compacted.
-    public mutating func pauseWatch(_ id: Int64) {
-        preconditionFailure("being built")
-    }
-
-    public mutating func resumeWatch(_ id: Int64) {
-        preconditionFailure("being built")
-    }
-
-    /// Takes what there is to tell: first what has just changed, then a share of history for each watch that is behind.
-    /// All events of one revision are in one response, and a watch's responses are in order. A response that is `canceled`
-    /// is its watch's last.
-    ///
-    /// - Parameter limit: Watches behind to serve in this call; call again while ``hasWatchResponses``.
-    public mutating func nextWatchResponses(limit: Int = 512) -> [WatchResponse] {
-        preconditionFailure("being built")
-    }
-
-    /// Whether ``nextWatchResponses(limit:)`` has more to do.
-    public var hasWatchResponses: Bool {
-        preconditionFailure("being built")
-    }
-
-    /// An empty response whose header says that the watch was told everything up to that revision, or nil when it was not.
-    public func watchProgress(_ id: Int64) -> WatchResponse? {
-        preconditionFailure("being built")
-    }
-
-    // MARK: Checkpoints
-
-    /// The whole replicated state: equal states make equal bytes. The caller adds a checksum.
-    public func checkpoint() -> [UInt8] {
-        preconditionFailure("being built")
-    }
-
-    /// The store that ``checkpoint()`` was made of. Leases begin their whole time at `uptime`.
-    public init(checkpoint: [UInt8], options: Options = Options(), uptime: Duration) throws(CheckpointError) {
-        preconditionFailure("being built")
-    }
-}
-
-/// Why bytes are not a checkpoint.
-public struct CheckpointError: Error, Hashable, CustomStringConvertible {
-    public var message: String
-
-    public init(_ message: String) {
-        self.message = message
-    }
-
-    public var description: String {
-        "bad checkpoint: \(self.message)"
+    private mutating func apply(
+        _ operation: InternalRaftRequest.Operation, uptime: Duration
+    ) throws(StoreError) -> ApplyResponse {
+        switch operation {
+        case .range(let request): .range(try self.range(request))
+        case .put(let request): .put(try self.put(request))
+        case .deleteRange(let request): .deleteRange(self.deleteRange(request))
+        case .txn(let request): .txn(try self.txn(request))
+        case .compaction(let request): .compaction(try self.compact(request))
+        case .leaseGrant(let request): .leaseGrant(try self.leaseGrant(request, uptime: uptime))
+        case .leaseRevoke(let request): .leaseRevoke(try self.leaseRevoke(request))
+        case .leaseCheckpoint(let request): .leaseCheckpoint(self.leaseCheckpoint(request))
+        case .alarm(let request): .alarm(self.alarm(request))
+        }
     }
 }

@@ -1,0 +1,105 @@
+public import EtcdWire
+
+extension Store {
+    public func range(_ request: RangeRequest) throws(StoreError) -> RangeResponse {
+        guard !request.key.isEmpty else { throw .emptyKey }
+        var response = try self.rangeWithinWrite(request)
+        response.header = self.header
+        return response
+    }
+
+    /// The revision that a read sees: the one being written, once it has a change.
+    var readRevision: Int64 {
+        self.log.count > self.writeStart ? self.revision + 1 : self.revision
+    }
+
+    /// The range as a transaction's operation, which sees what those before it wrote. Its header has the revision alone.
+    func rangeWithinWrite(_ request: RangeRequest) throws(StoreError) -> RangeResponse {
+        let current = self.readRevision
+        guard request.revision <= current else { throw .futureRevision }
+        let revision = request.revision <= 0 ? current : request.revision
+        guard revision >= self.compactRevision else { throw .compacted }
+        let range = KeyRange(key: request.key, rangeEnd: request.rangeEnd)
+        let limit = request.limit > 0 ? Int(clamping: request.limit) : Int.max
+        let isPlain = !request.isFiltered && request.sortOrder == .none && request.sortTarget == .key
+        // One more than asked for tells whether there is more.
+        let wanted = request.countOnly ? 0 : isPlain && limit < Int.max ? limit + 1 : Int.max
+        var (kvs, count) = self.keys(in: range, at: revision, limit: wanted)
+        if request.isFiltered { kvs.removeAll { !request.admits($0) } }
+        request.sort(&kvs)
+        let more = kvs.count > limit
+        if more { kvs.removeSubrange(limit...) }
+        if request.keysOnly {
+            for index in kvs.indices { kvs[index].value = [] }
+        }
+        return RangeResponse(header: ResponseHeader(revision: current), kvs: kvs, more: more, count: Int64(count))
+    }
+
+    /// The first `limit` keys of a range, and how many it has.
+    func keys(in range: KeyRange, at revision: Int64, limit: Int = .max) -> (kvs: [KeyValue], count: Int) {
+        if range.isSingle {
+            guard let kv = self.index[range.start]?.at(revision) else { return ([], 0) }
+            return (limit > 0 ? [kv] : [], 1)
+        }
+        var kvs: [KeyValue] = []
+        var count = 0
+        self.index.forEach(from: range.start) { key, history in
+            if let end = range.end, key >= end { return false }
+            if let kv = history.at(revision) {
+                if count < limit { kvs.append(kv) }
+                count += 1
+            }
+            return true
+        }
+        return (kvs, count)
+    }
+}
+
+extension RangeRequest {
+    fileprivate var isFiltered: Bool {
+        self.minModRevision != 0 || self.maxModRevision != 0 || self.minCreateRevision != 0 || self.maxCreateRevision != 0
+    }
+
+    fileprivate func admits(_ kv: KeyValue) -> Bool {
+        (self.maxModRevision == 0 || kv.modRevision <= self.maxModRevision)
+            && (self.minModRevision == 0 || kv.modRevision >= self.minModRevision)
+            && (self.maxCreateRevision == 0 || kv.createRevision <= self.maxCreateRevision)
+            && (self.minCreateRevision == 0 || kv.createRevision >= self.minCreateRevision)
+    }
+
+    /// Sorts keys that come in their own order. Equal ones stay in it, whichever way the others go.
+    fileprivate func sort(_ kvs: inout [KeyValue]) {
+        let descends = self.sortOrder == .descend
+        if self.sortTarget == .key {
+            if descends { kvs.reverse() }
+            return
+        }
+        let target = self.sortTarget
+        // `sort` is stable in Swift, though it does not promise so: the place of each key decides between equals.
+        var places = Array(kvs.indices)
+        places.sort { one, other in
+            let order = target.compare(kvs[one], kvs[other])
+            return order == 0 ? one < other : descends ? order > 0 : order < 0
+        }
+        kvs = places.map { kvs[$0] }
+    }
+}
+
+extension RangeRequest.SortTarget {
+    /// Negative, zero or positive.
+    fileprivate func compare(_ one: KeyValue, _ other: KeyValue) -> Int {
+        switch self {
+        case .key: compareBytes(one.key, other.key)
+        case .version: (one.version - other.version).signum()
+        case .create: (one.createRevision - other.createRevision).signum()
+        case .mod: (one.modRevision - other.modRevision).signum()
+        case .value: compareBytes(one.value, other.value)
+        }
+    }
+}
+
+extension Int64 {
+    fileprivate func signum() -> Int {
+        self < 0 ? -1 : self > 0 ? 1 : 0
+    }
+}
