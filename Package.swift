@@ -106,6 +106,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("EtcdClientTests", ["EtcdWire", "EtcdClient", "TestSupport"]),
         tests("TidyTests", []),
         tests("PlatformTests", ["Platform"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),

@@ -3,10 +3,13 @@
 public struct EtcdError: Error, Hashable, CustomStringConvertible {
     public var code: Code
     public var message: String
+    /// Whether the request surely never left, so that no server can have acted on it.
+    public var isUnsent: Bool
 
-    public init(_ code: Code, _ message: String) {
+    public init(_ code: Code, _ message: String, isUnsent: Bool = false) {
         self.code = code
         self.message = message
+        self.isUnsent = isUnsent
     }
 
     public var description: String {
@@ -24,7 +27,7 @@ public struct EtcdError: Error, Hashable, CustomStringConvertible {
     /// Whether the call may have taken effect although it failed: the reply was lost, or never came in time.
     public var mayHaveHappened: Bool {
         switch self.code {
-        case .deadlineExceeded, .unavailable, .canceled, .unknown, .internal: true
+        case .deadlineExceeded, .unavailable, .canceled, .unknown, .internal: !self.isUnsent
         default: false
         }
     }

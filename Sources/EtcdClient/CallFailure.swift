@@ -1,0 +1,48 @@
+internal import EtcdWire
+internal import GRPCCore
+
+/// Why one attempt failed: what the caller is told, and what can be done about it.
+struct CallFailure: Error {
+    var error: EtcdError
+    /// Whether the connection is to blame, and not the server's verdict.
+    var isConnectionLost = false
+    /// Whether the same request may be made again.
+    var isRepeatable = false
+
+    init(_ error: any Error, of endpoint: Endpoint, _ progress: CallProgress, timeout: Duration) {
+        let isUnsent = !progress.hasReached(.sent)
+        guard !Task.isCancelled else {
+            self.error = EtcdError(.canceled, "the call was cancelled", isUnsent: isUnsent)
+            return
+        }
+        switch error {
+        case let error as EtcdError:
+            self.error = error
+        case let error as RPCError:
+            let code = EtcdError.Code(rawValue: error.code.rawValue) ?? .unknown
+            // What a server sends has metadata; what gRPC makes up in its place has none.
+            let isLocal = isUnsent || error.metadata.isEmpty && (code == .unavailable || code == .deadlineExceeded)
+            self.isConnectionLost = isLocal
+            let message = isLocal ? "\(endpoint): \(Self.reason(error, code, timeout))" : error.message
+            self.error = EtcdError(code, message, isUnsent: isUnsent)
+        case let error as WireError:
+            self.error = EtcdError(.internal, "\(endpoint): \(error)")
+        default:
+            self.isConnectionLost = true
+            self.error = EtcdError(.unavailable, "\(endpoint): \(error)", isUnsent: isUnsent)
+        }
+    }
+
+    /// Whether another endpoint may do better.
+    var isInconclusive: Bool {
+        switch self.error.code {
+        case .deadlineExceeded, .unavailable, .unknown, .internal: true
+        default: false
+        }
+    }
+
+    private static func reason(_ error: RPCError, _ code: EtcdError.Code, _ timeout: Duration) -> String {
+        guard code != .deadlineExceeded else { return "no answer within \(timeout)" }
+        return error.cause.map { "\($0)" } ?? error.message
+    }
+}

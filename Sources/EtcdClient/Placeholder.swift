@@ -1,2 +1,0 @@
-internal import GRPCCore
-internal import GRPCNIOTransportHTTP2Posix

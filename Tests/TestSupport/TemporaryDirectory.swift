@@ -1,0 +1,24 @@
+internal import FoundationEssentials
+internal import Glibc
+
+/// A directory that goes when its last user goes.
+public final class TemporaryDirectory: Sendable {
+    public let path: String
+
+    public init() throws {
+        let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/quorate-test-XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw TestSupportError("mkdtemp in \(parent) failed") }
+        self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: self.path)
+    }
+
+    /// A file's text, or nothing when there is no such file.
+    public func read(_ name: String) -> String {
+        guard let data = FileManager.default.contents(atPath: "\(self.path)/\(name)") else { return "" }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
