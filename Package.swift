@@ -78,7 +78,7 @@ let package = Package(
                 "Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store",
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
-        room("Recovery", ["Platform", "EtcdWire", "Bolt", "Backups"]),
+        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "Backups"]),
         // Floor 5: what is decided, and the hands that carry it out.
         room(
             "Operator",

@@ -5,12 +5,18 @@ public import Platform
 public protocol SnapshotStore: Sendable {
     /// Every whole snapshot, oldest first. One whose manifest or file is damaged is left out and named in `damaged`.
     func list() async throws(BackupError) -> SnapshotListing
+    /// Refuses where the store has less room than a snapshot of this many bytes needs. Where the room is not known, it passes.
+    func requireSpace(for sizeBytes: Int64) async throws(BackupError)
     /// Begins to receive a snapshot. What an earlier, unfinished one left behind is swept away first.
     func begin(_ name: String) async throws(BackupError) -> any SnapshotWriter
     /// Reads the whole file again and compares size, hash, and what is inside with the manifest.
     func verify(_ manifest: SnapshotManifest) async throws(BackupError)
     /// Removes a snapshot: its manifest first. Refuses the last good one.
     func remove(_ manifest: SnapshotManifest) async throws(BackupError)
+}
+
+extension SnapshotStore {
+    public func requireSpace(for sizeBytes: Int64) async throws(BackupError) {}
 }
 
 public struct SnapshotListing: Sendable, Hashable {
@@ -65,10 +71,12 @@ public struct SnapshotManifest: Sendable, Hashable {
     public var contents: SnapshotContents
     /// Hexadecimal SHA-256 of the predecessor's manifest file; empty for the first.
     public var previous: String
+    /// The predecessor's name; empty for the first.
+    public var previousName: String
 
     public init(
         name: String, uri: String, labels: SnapshotLabels, sizeBytes: Int64, sha256: String, contents: SnapshotContents,
-        previous: String
+        previous: String, previousName: String = ""
     ) {
         self.name = name
         self.uri = uri
@@ -77,6 +85,7 @@ public struct SnapshotManifest: Sendable, Hashable {
         self.sha256 = sha256
         self.contents = contents
         self.previous = previous
+        self.previousName = previousName
     }
 }
 
