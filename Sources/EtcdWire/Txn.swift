@@ -21,27 +21,27 @@ public struct Compare: WireMessage {
     }
 
     /// Compares the number of puts since the key was created; 0 when it does not exist.
-    public static func version(of key: [UInt8], _ result: CompareResult = .equal, _ version: Int64) -> Compare {
+    public static func version(of key: [UInt8], _ result: CompareResult, _ version: Int64) -> Compare {
         Compare(result: result, target: .version, key: key, operand: .version(version))
     }
 
     /// Compares the revision that created the key; 0 when it does not exist.
-    public static func createRevision(of key: [UInt8], _ result: CompareResult = .equal, _ revision: Int64) -> Compare {
+    public static func createRevision(of key: [UInt8], _ result: CompareResult, _ revision: Int64) -> Compare {
         Compare(result: result, target: .create, key: key, operand: .createRevision(revision))
     }
 
     /// Compares the revision that changed the key last; 0 when it does not exist.
-    public static func modRevision(of key: [UInt8], _ result: CompareResult = .equal, _ revision: Int64) -> Compare {
+    public static func modRevision(of key: [UInt8], _ result: CompareResult, _ revision: Int64) -> Compare {
         Compare(result: result, target: .mod, key: key, operand: .modRevision(revision))
     }
 
     /// Compares the value; false whatever the result asked for when the key does not exist.
-    public static func value(of key: [UInt8], _ result: CompareResult = .equal, _ value: [UInt8]) -> Compare {
+    public static func value(of key: [UInt8], _ result: CompareResult, _ value: [UInt8]) -> Compare {
         Compare(result: result, target: .value, key: key, operand: .value(value))
     }
 
     /// Compares the lease; 0 when the key hangs on none or does not exist.
-    public static func lease(of key: [UInt8], _ result: CompareResult = .equal, _ lease: Int64) -> Compare {
+    public static func lease(of key: [UInt8], _ result: CompareResult, _ lease: Int64) -> Compare {
         Compare(result: result, target: .lease, key: key, operand: .lease(lease))
     }
 
