@@ -16,7 +16,7 @@ public final class ChildProcess: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
 
         var argv: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
-        defer { for unsafepointer in unsafe argv { unsafe free(pointer) } }
+        defer { unsafe argv.forEach { unsafe free($0) } }
         var pid: pid_t = 0
         let error = unsafe posix_spawn(&pid, path, &actions, nil, &argv, environ)
         guard error == 0 else { throw TestSupportError("\(path): \(unsafe String(cString: strerror(error)))") }

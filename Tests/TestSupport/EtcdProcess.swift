@@ -114,3 +114,15 @@ public final class EtcdProcess: Sendable {
         return output.text
     }
 }
+
+extension EtcdProcess {
+    /// How many connections its clients hold to its client port, as the kernel tells.
+    public func establishedConnections() -> Int {
+        let port = String(self.clientPort, radix: 16, uppercase: true)
+        let remote = "0100007F:" + String(repeating: "0", count: 4 - port.count) + port
+        return TemporaryDirectory.readText("/proc/self/net/tcp").split(separator: "\n").count { line in
+            let fields = line.split(separator: " ")
+            return fields.count > 3 && fields[2] == remote && fields[3] == "01"
+        }
+    }
+}

@@ -18,7 +18,11 @@ public final class TemporaryDirectory: Sendable {
 
     /// A file's text, or nothing when there is no such file.
     public func read(_ name: String) -> String {
-        guard let data = FileManager.default.contents(atPath: "\(self.path)/\(name)") else { return "" }
+        Self.readText("\(self.path)/\(name)")
+    }
+
+    static func readText(_ path: String) -> String {
+        guard let data = FileManager.default.contents(atPath: path) else { return "" }
         return String(decoding: data, as: UTF8.self)
     }
 }
