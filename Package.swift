@@ -111,5 +111,6 @@ let package = Package(
         tests("TidyTests", []),
         tests("PlatformTests", ["Platform"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
+        tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", log]),
     ]
 )
