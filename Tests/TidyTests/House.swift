@@ -27,6 +27,9 @@ enum House {
     /// Modules that come with the toolchain.
     static let toolchain: Set<String> = ["Swift", "Synchronization", "Glibc", "FoundationEssentials", "Dispatch"]
 
+    /// Modules that come with a product of another name.
+    static let companions: [String: Set<String>] = ["GRPCNIOTransportHTTP2Posix": ["GRPCNIOTransportCore"]]
+
     /// Whether a file holds only pure functions and state machines.
     static func isPure(_ file: SourceFile) -> Bool {
         switch file.room {

@@ -15,7 +15,10 @@ struct Manifest {
                 let end = Self.closing(of: start + call.count - 1, in: characters)
                 let arguments = Self.withoutComments(String(characters[(start + call.count)..<end]))
                 let strings = Self.strings(in: arguments)
-                guard let name = strings.first, !arguments.hasPrefix("_ ") else { continue }
+                // The functions' own declarations, and what tests share, are no rooms.
+                guard let name = strings.first, !arguments.hasPrefix("_ "), !arguments.contains("path: \"Tests/") else {
+                    continue
+                }
                 var names = Set(strings.dropFirst())
                 for word in arguments.split(whereSeparator: { !$0.isLetter && !$0.isNumber }) {
                     if let product = shorthands[String(word)] { names.insert(product) }
@@ -24,6 +27,12 @@ struct Manifest {
                 self.lines[name] = characters[..<start].count { $0 == "\n" } + 1
             }
         }
+    }
+
+    /// Whether a target names a module, or the product that it comes with.
+    func offers(_ module: String, to room: String) -> Bool {
+        let names = self.dependencies[room] ?? []
+        return names.contains(module) || names.contains { House.companions[$0]?.contains(module) == true }
     }
 
     /// Rooms whose target names one that is not below, or never allowed.

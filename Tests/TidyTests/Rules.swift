@@ -31,7 +31,7 @@ enum Rules {
                 message = nil
             }
             if let message { return Complaint(path: file.path, line: found.line, message: message) }
-            if House.toolchain.contains(module) || manifest.dependencies[room]?.contains(module) == true { return nil }
+            if House.toolchain.contains(module) || manifest.offers(module, to: room) { return nil }
             return Complaint(
                 path: file.path, line: found.line, message: "\(room) imports \(module), which its target does not name")
         }

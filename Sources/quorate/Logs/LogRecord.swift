@@ -1,5 +1,6 @@
 internal import Logging
 internal import Platform
+internal import YAML
 
 /// How a log record is written: one line each.
 enum LogFormat: String, Sendable, CaseIterable {
@@ -20,43 +21,24 @@ enum LogFormat: String, Sendable, CaseIterable {
             return "\(time.withMilliseconds) \(level)\(pad) \(Self.flat(message))\(rest)\n"
         case .json:
             var object: [(String, String)] = [
-                ("level", Self.quoted(level.rawValue)), ("ts", Self.quoted(time.withMilliseconds)),
-                ("logger", Self.quoted(label)), ("msg", Self.quoted(message)),
+                ("level", quoted(level.rawValue)), ("ts", quoted(time.withMilliseconds)),
+                ("logger", quoted(label)), ("msg", quoted(message)),
             ]
             let reserved = Set(object.map(\.0))
             object += fields.map { (reserved.contains($0.key) ? "\($0.key)_" : $0.key, Self.json($0.value)) }
-            return "{\(object.map { "\(Self.quoted($0.0)):\($0.1)" }.joined(separator: ","))}\n"
+            return "{\(object.map { "\(quoted($0.0)):\($0.1)" }.joined(separator: ","))}\n"
         }
     }
 
     private static func json(_ value: Logger.MetadataValue) -> String {
         switch value {
-        case .string(let text): return self.quoted(text)
-        case .stringConvertible(let value): return self.quoted("\(value)")
+        case .string(let text): return quoted(text)
+        case .stringConvertible(let value): return quoted("\(value)")
         case .array(let values): return "[\(values.map { self.json($0) }.joined(separator: ","))]"
         case .dictionary(let fields):
-            let fields = fields.sorted { $0.key < $1.key }.map { "\(self.quoted($0.key)):\(self.json($0.value))" }
+            let fields = fields.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(self.json($0.value))" }
             return "{\(fields.joined(separator: ","))}"
         }
-    }
-
-    /// A JSON string.
-    static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case "\u{00}"..."\u{1F}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 
     private static func flat(_ text: String) -> String {
@@ -64,7 +46,7 @@ enum LogFormat: String, Sendable, CaseIterable {
     }
 
     private static func word(_ text: String) -> String {
-        text.isEmpty || text.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" } ? self.quoted(text) : text
+        text.isEmpty || text.contains { $0.isWhitespace || $0 == "\"" || $0 == "=" } ? quoted(text) : text
     }
 }
 

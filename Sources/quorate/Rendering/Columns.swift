@@ -19,7 +19,7 @@ enum Columns {
                 .init(status.revision > 0 ? String(status.revision) : "-"),
                 .init(size > 0 ? Human.bytes(size) : "-"),
                 .init(Human.age(of: status.backup.lastSnapshot?.takenAt, at: now)),
-                .init(self.phase(of: cluster), self.colour(of: status.phase)),
+                .init(self.phase(of: cluster).rawValue, self.colour(of: self.phase(of: cluster))),
                 .init(Human.age(of: cluster.metadata.creationTimestamp, at: now)),
             ]
             if wide {
@@ -36,23 +36,24 @@ enum Columns {
         return table
     }
 
-    static func members(_ members: [MemberStatus]) -> TextTable {
-        TextTable(
-            header: ["MEMBER", "ID", "ROLE", "STATE", "VERSION", "DB SIZE", "IN USE", "RAFT INDEX", "ENDPOINT", "PID"],
-            rows: members.map { member in
-                [
-                    .init(member.name),
-                    .init(self.orDash(member.id)),
-                    .init(self.orDash(member.role)),
-                    .init(member.state.rawValue, self.colour(of: member.state)),
-                    .init(self.orDash(member.version)),
-                    .init(member.dbSize > 0 ? Human.bytes(member.dbSize) : "-"),
-                    .init(member.dbSizeInUse > 0 ? Human.bytes(member.dbSizeInUse) : "-"),
-                    .init(member.raftIndex > 0 ? String(member.raftIndex) : "-"),
-                    .init(self.orDash(member.endpoint)),
-                    .init(member.pid.map { String($0) } ?? "-"),
-                ]
-            })
+    static func members(_ members: [MemberStatus], wide: Bool) -> TextTable {
+        var table = TextTable(header: ["MEMBER", "ROLE", "STATE", "VERSION", "DB SIZE", "IN USE", "RAFT INDEX", "ENDPOINT"])
+        if wide { table.header += ["ID", "PID"] }
+        table.rows = members.map { member in
+            var row: [TextTable.Cell] = [
+                .init(member.name),
+                .init(self.orDash(member.role)),
+                .init(member.state.rawValue, self.colour(of: member.state)),
+                .init(self.orDash(member.version)),
+                .init(member.dbSize > 0 ? Human.bytes(member.dbSize) : "-"),
+                .init(member.dbSizeInUse > 0 ? Human.bytes(member.dbSizeInUse) : "-"),
+                .init(member.raftIndex > 0 ? String(member.raftIndex) : "-"),
+                .init(self.orDash(member.endpoint)),
+            ]
+            if wide { row += [.init(self.orDash(member.id)), .init(member.pid.map { String($0) } ?? "-")] }
+            return row
+        }
+        return table
     }
 
     static func snapshots(_ snapshots: [EtcdSnapshot], now: Timestamp, wide: Bool) -> TextTable {
@@ -133,11 +134,9 @@ enum Columns {
 extension Columns {
     static func orDash(_ text: String) -> String { text.isEmpty ? "-" : text }
 
-    /// The phase, and whether it speaks of the spec as it is now.
-    private static func phase(of cluster: EtcdCluster) -> String {
-        let status = cluster.status
-        if cluster.metadata.deletionTimestamp != nil { return ClusterPhase.deleting.rawValue }
-        return status.phase.rawValue
+    /// A cluster that was deleted a moment ago is shown so before the controller has seen it.
+    private static func phase(of cluster: EtcdCluster) -> ClusterPhase {
+        cluster.metadata.deletionTimestamp == nil ? cluster.status.phase : .deleting
     }
 
     private static func ready(_ cluster: EtcdCluster) -> TextTable.Cell {

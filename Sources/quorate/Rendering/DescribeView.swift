@@ -69,7 +69,7 @@ struct DescribeView {
     private func members() -> [String] {
         let members = self.cluster.status.members
         guard !members.isEmpty else { return self.section("Members", ["  none yet"]) }
-        var lines = Columns.members(members).lines(style: self.style, indent: 2)
+        var lines = Columns.members(members, wide: true).lines(style: self.style, indent: 2)
         for member in members {
             for error in member.errors { lines.append(self.style.paint("  \(member.name): \(error)", .red)) }
             if let since = member.unhealthySince {

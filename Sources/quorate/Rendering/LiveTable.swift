@@ -17,7 +17,7 @@ enum LiveTable {
         let doings = clusters.flatMap { self.doings($0, now: now, style: style, width: width) }
         if !doings.isEmpty { head += [""] + doings }
         let members = clusters.filter { !$0.status.members.isEmpty }.flatMap { cluster in
-            [""] + Columns.members(cluster.status.members).lines(style: style, width: width)
+            [""] + Columns.members(cluster.status.members, wide: false).lines(style: style, width: width)
         }
         if let height, head.count + members.count > height { return head }
         return head + members

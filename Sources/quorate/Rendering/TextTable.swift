@@ -48,6 +48,8 @@ struct TextTable {
             line += String(repeating: " ", count: gap)
             left -= gap
         }
+        // A line that was cut may end in a gap.
+        while line.last == " " { line.removeLast() }
         return line
     }
 
