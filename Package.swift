@@ -110,6 +110,7 @@ let package = Package(
         tests("EtcdClientTests", ["EtcdWire", "EtcdClient", "TestSupport"]),
         tests("TidyTests", []),
         tests("PlatformTests", ["Platform"]),
+        tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", log]),
     ]

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -67,4 +68,8 @@ int quorate_allocate(int descriptor, int64_t size) {
         result = fallocate(descriptor, 0, 0, size);
     } while (result != 0 && errno == EINTR);
     return result == 0 ? 0 : errno;
+}
+
+void quorate_name_thread(const char *name) {
+    pthread_setname_np(pthread_self(), name);
 }

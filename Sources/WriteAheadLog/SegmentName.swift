@@ -12,25 +12,20 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
     public init?(_ name: String) {
         let bytes = Array(name.utf8)
         guard bytes.count == 37, bytes[16] == UInt8(ascii: "-"), bytes[33...].elementsEqual(".wal".utf8),
-            let sequence = Self.hexadecimal(bytes[..<16]), let index = Self.hexadecimal(bytes[17..<33])
+            let sequence = Self.value(bytes[..<16]), let index = Self.value(bytes[17..<33])
         else { return nil }
         self.init(sequence: sequence, index: index)
     }
 
     public var description: String {
-        "\(Self.hexadecimal(self.sequence))-\(Self.hexadecimal(self.index)).wal"
+        "\(hexadecimal(self.sequence))-\(hexadecimal(self.index)).wal"
     }
 
     public static func < (left: SegmentName, right: SegmentName) -> Bool {
         (left.sequence, left.index) < (right.sequence, right.index)
     }
 
-    private static func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-
-    private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+    private static func value(_ digits: ArraySlice<UInt8>) -> UInt64? {
         var value: UInt64 = 0
         for digit in digits {
             switch digit {
@@ -41,4 +36,10 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
         }
         return value
     }
+}
+
+/// Sixteen digits.
+func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
 }

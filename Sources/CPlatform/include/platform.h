@@ -17,4 +17,7 @@ int quorate_try_lock(int descriptor);
 /// Reserves the first `size` bytes of an open file, which grows to it. Returns 0, or an error number.
 int quorate_allocate(int descriptor, int64_t size);
 
+/// Names the calling thread, as debuggers and `ps` show it: at most 15 bytes.
+void quorate_name_thread(const char *name);
+
 #endif

@@ -1,0 +1,86 @@
+public import EtcdWire
+public import Platform
+
+/// A directory of `.snap` files: states, each named by the term and index of the log it stands at.
+/// `%016x-%016x.snap`, each holding an encoded ``SnapshotFile`` around an encoded ``RaftSnapshot``.
+public struct SnapshotFiles: Sendable {
+    public let directory: String
+    private let disk: any Disk
+
+    public init(_ directory: String, disk: any Disk) {
+        (self.directory, self.disk) = (directory, disk)
+    }
+
+    /// Writes a state durably: under a temporary name, synced, renamed, the directory synced.
+    public func save(_ snapshot: RaftSnapshot) throws(WALError) {
+        let data = snapshot.encoded()
+        let bytes = SnapshotFile(crc: CRC32C.checksum(data), data: data).encoded()
+        let path = self.path(WALSnapshot(index: snapshot.metadata.index, term: snapshot.metadata.term))
+        try onDisk { () throws(DiskError) in
+            let file = try self.disk.open(path + ".tmp", .create)
+            try file.truncate(to: 0)
+            try file.write(bytes, at: 0)
+            try file.sync()
+            try file.close()
+            try self.disk.rename(path + ".tmp", to: path)
+            try self.disk.syncDirectory(self.directory)
+        }
+    }
+
+    /// Reads the state a log's snapshot record speaks of, and checks that it is that one and whole.
+    public func load(_ snapshot: WALSnapshot) throws(WALError) -> RaftSnapshot {
+        let path = self.path(snapshot)
+        guard try onDisk({ () throws(DiskError) in try self.disk.stat(path) }) != nil else {
+            throw WALError(.notFound, path, "the file is missing")
+        }
+        let bytes = try onDisk { () throws(DiskError) in
+            let file = try self.disk.open(path, .read)
+            let bytes = try file.read(at: 0, count: Int(try file.size()))
+            try file.close()
+            return bytes
+        }
+        let outer = try self.decode(SnapshotFile.self, bytes, path)
+        guard CRC32C.checksum(outer.data) == outer.crc else { throw WALError(.corrupt, path, "crc mismatch") }
+        let inner = try self.decode(RaftSnapshot.self, outer.data, path)
+        guard inner.metadata.index == snapshot.index, inner.metadata.term == snapshot.term else {
+            throw WALError(.corrupt, path, "the file holds another state than its name says")
+        }
+        return inner
+    }
+
+    /// The states there are files of, oldest first, whole or not.
+    public func list() throws(WALError) -> [WALSnapshot] {
+        try onDisk { () throws(DiskError) in try self.disk.list(self.directory) }
+            .compactMap(Self.snapshot(named:))
+            .sorted { $0.index < $1.index }
+    }
+
+    /// Removes the states before an index, and what an interrupted ``save(_:)`` left.
+    public func purge(before index: UInt64) throws(WALError) {
+        try onDisk { () throws(DiskError) in
+            for name in try self.disk.list(self.directory) {
+                let isOld = Self.snapshot(named: name).map { $0.index < index } ?? name.hasSuffix(".snap.tmp")
+                if isOld { try self.disk.remove("\(self.directory)/\(name)") }
+            }
+        }
+    }
+
+    private func path(_ snapshot: WALSnapshot) -> String {
+        "\(self.directory)/\(hexadecimal(snapshot.term))-\(hexadecimal(snapshot.index)).snap"
+    }
+
+    private static func snapshot(named name: String) -> WALSnapshot? {
+        guard name.hasSuffix(".snap"), let parts = SegmentName(name.dropLast(5) + ".wal") else { return nil }
+        return WALSnapshot(index: parts.index, term: parts.sequence)
+    }
+
+    private func decode<Message: WireMessage>(
+        _ type: Message.Type, _ bytes: [UInt8], _ path: String
+    ) throws(WALError) -> Message {
+        do throws(WireError) {
+            return try Message(decoding: bytes)
+        } catch {
+            throw WALError(.corrupt, path, at: Int64(error.offset), error.problem.rawValue)
+        }
+    }
+}
