@@ -71,6 +71,7 @@ extension ProcessRuntime {
                 if engine.matches(choice.version) { return engine }
                 found.append("\(path) is \(engine.version)")
             } catch {
+                if Task.isCancelled { throw error }
                 found.append(error.message)
             }
         }

@@ -25,7 +25,7 @@ extension ProcessRuntime {
     private func makePlace(
         for member: String, in directory: MemberDirectory, of cluster: ClusterPlace
     ) throws(RuntimeError) -> MemberRecord {
-        guard self.processes(on: [directory.data]).isEmpty else {
+        guard try self.processes(on: [directory.data]).isEmpty else {
             throw RuntimeError(.refused, "a process runs on \(directory.data), which is no member's place")
         }
         // Data without a place is of unknown origin. It is kept, but not under this member's name.
@@ -44,7 +44,7 @@ extension ProcessRuntime {
     public func retire(_ member: String, of cluster: ClusterPlace, label: String) async throws(RuntimeError) -> String? {
         let directory = try cluster.memberDirectory(member)
         guard try onDisk({ () throws(DiskError) in try self.disk.stat(directory.path) }) != nil else { return nil }
-        guard self.table.scan(for: [directory.data]).isEmpty else {
+        guard try self.table.scan(for: [directory.data]).isEmpty else {
             throw RuntimeError(.refused, "\(member) still runs: stop it first")
         }
         let safe = String(label.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_") ? $0 : "-" })
@@ -142,7 +142,7 @@ extension ProcessRuntime {
     }
 
     private func refuseUnlessEmpty(_ directory: MemberDirectory, _ member: String) throws(RuntimeError) {
-        guard self.table.scan(for: [directory.data]).isEmpty else {
+        guard try self.table.scan(for: [directory.data]).isEmpty else {
             throw RuntimeError(.refused, "\(member) still runs: stop it first")
         }
         guard try directory.isEmpty(on: self.disk) else {

@@ -69,11 +69,12 @@ public actor ProcessRuntime: Runtime {
     public func members(of cluster: ClusterPlace) async throws(RuntimeError) -> [MemberProcess] {
         self.reap()
         let places = try self.places(of: cluster)
-        let processes = self.processes(on: places.map { $0.directory.data })
+        let processes = try self.processes(on: places.map { $0.directory.data })
         var members: [MemberProcess] = []
         for (directory, record) in places {
             members.append(try self.look(at: directory, record, processes[directory.data]))
-            try onDisk { () throws(DiskError) in try self.log(of: directory).rotate() }
+            // A log that cannot be rotated, as on a full disk, is no reason to lose sight of the member.
+            try? self.log(of: directory).rotate()
             try self.renewPorts(of: directory, record)
         }
         return members
@@ -120,14 +121,14 @@ public actor ProcessRuntime: Runtime {
     // MARK: - Processes
 
     /// The process on each data directory. Most are where they were last; `/proc` is searched only for the others.
-    func processes(on directories: [String]) -> [String: ProcessIdentity] {
+    func processes(on directories: [String]) throws(RuntimeError) -> [String: ProcessIdentity] {
         var found: [String: ProcessIdentity] = [:]
         for directory in directories {
             guard let pid = self.lastSeen[directory] else { continue }
-            found[directory] = self.table.running(pid, on: directory)
+            found[directory] = try self.table.running(pid, on: directory)
         }
         let missing = Set(directories).subtracting(found.keys)
-        for (directory, processes) in self.table.scan(for: missing) { found[directory] = processes.first }
+        for (directory, processes) in try self.table.scan(for: missing) { found[directory] = processes.first }
         for directory in directories { self.lastSeen[directory] = found[directory]?.pid }
         return found
     }
@@ -146,12 +147,17 @@ public actor ProcessRuntime: Runtime {
     ) async throws(RuntimeError) -> MemberProcess {
         let directory = try cluster.memberDirectory(member)
         let engine = try await self.engine(for: cluster.engine)
-        // No waiting from here to the start, so that no other call can come between the look and the act.
+        guard try directory.record(on: self.disk) != nil else {
+            throw RuntimeError(.refused, "\(member) has no place in \(cluster.name)")
+        }
+        let lock = try await self.startLock(of: directory)
+        // No waiting from here to the start, so that nothing can come between the look and the act: no other call, nor,
+        // by the lock, another controller.
         self.reap()
         guard var record = try directory.record(on: self.disk) else {
             throw RuntimeError(.refused, "\(member) has no place in \(cluster.name)")
         }
-        if let process = self.processes(on: [directory.data])[directory.data] {
+        if let process = try self.processes(on: [directory.data])[directory.data] {
             return try self.look(at: directory, record, process)
         }
         let data = try directory.dataState(ran: record.ran, on: self.disk)
@@ -179,20 +185,44 @@ public actor ProcessRuntime: Runtime {
         let pid = try command.spawn()
         self.children[pid] = directory.data
         self.endings[directory.data] = nil
-        return try await self.watchStart(of: pid, in: directory, hadData: data == .present)
+        // A program's command line is not there yet in the first moment of its life. The lock is held until it is, so
+        // that whoever looks next finds the process.
+        let deadline = self.clock.uptime() + .seconds(5)
+        while self.children[pid] != nil, try self.processes(on: [directory.data]).isEmpty {
+            guard self.clock.uptime() < deadline else {
+                try ProcessHandle(pid)?.signal(SIGKILL)
+                throw RuntimeError(
+                    .startFailed, "\(engine.path) runs, but not under the name etcd: it could not be found again")
+            }
+            try await self.pause(.milliseconds(1))
+            self.reap()
+        }
+        try onDisk { () throws(DiskError) in try lock.close() }
+        return try await self.watchStart(in: directory, hadData: data == .present)
+    }
+
+    /// Held while a member is looked for and started; given up with the last reference to it.
+    private func startLock(of directory: MemberDirectory) async throws(RuntimeError) -> any DiskFile {
+        let file = try onDisk { () throws(DiskError) in try self.disk.open(directory.path + "/lock", .create) }
+        let deadline = self.clock.uptime() + .seconds(10)
+        while try !onDisk({ () throws(DiskError) in try file.tryLock() }) {
+            guard self.clock.uptime() < deadline else {
+                throw RuntimeError(.refused, "\(directory.path) is being started by another controller")
+            }
+            try await self.pause(.milliseconds(5))
+        }
+        return file
     }
 
     /// Waits until the new process made its data, or for a moment where it had some, to notice one that ends at once.
-    private func watchStart(
-        of pid: Int32, in directory: MemberDirectory, hadData: Bool
-    ) async throws(RuntimeError) -> MemberProcess {
+    private func watchStart(in directory: MemberDirectory, hadData: Bool) async throws(RuntimeError) -> MemberProcess {
         let deadline = self.clock.uptime() + .milliseconds(hadData ? 100 : 1000)
         while true {
             self.reap()
             guard let record = try directory.record(on: self.disk) else {
                 throw RuntimeError(.startFailed, "\(directory.path) was moved away")
             }
-            let process = self.processes(on: [directory.data])[directory.data]
+            let process = try self.processes(on: [directory.data])[directory.data]
             let member = try self.look(at: directory, record, process)
             guard process != nil else {
                 throw RuntimeError(.startFailed, "\(record.name) ended at once: \(member.lastWords ?? "it was stopped")")
@@ -204,10 +234,11 @@ public actor ProcessRuntime: Runtime {
 
     public func stop(_ member: String, of cluster: ClusterPlace, grace: Duration) async throws(RuntimeError) {
         let directory = try cluster.memberDirectory(member)
-        let processes = self.table.scan(for: [directory.data])[directory.data] ?? []
+        let processes = try self.table.scan(for: [directory.data])[directory.data] ?? []
         if !processes.isEmpty, var record = try directory.record(on: self.disk), !record.stopped {
             record.stopped = true
-            try directory.write(record, on: self.disk)
+            // Only for its last words: a full disk must not keep a member from being stopped.
+            try? directory.write(record, on: self.disk)
         }
         for process in processes { try await self.end(process, on: directory, grace: grace) }
         self.reap()
@@ -215,7 +246,8 @@ public actor ProcessRuntime: Runtime {
 
     private func end(_ process: ProcessIdentity, on directory: MemberDirectory, grace: Duration) async throws(RuntimeError) {
         // Held first and looked at again after, so that what is signalled is what was looked at.
-        guard let handle = ProcessHandle(process.pid), self.table.running(process.pid, on: directory.data) == process
+        guard let handle = try ProcessHandle(process.pid),
+            try self.table.running(process.pid, on: directory.data) == process
         else { return }
         for (signal, patience) in [(SIGTERM, grace), (SIGKILL, .seconds(10))] {
             try handle.signal(signal)

@@ -19,19 +19,20 @@ struct ProcessTable: Sendable {
     private let ticksPerSecond: Int64
 
     init() {
-        let lines = readFile("/proc/stat").split(separator: UInt8(ascii: "\n"))
+        let lines = ((try? readFile("/proc/stat")) ?? []).split(separator: UInt8(ascii: "\n"))
         let line = lines.first { $0.starts(with: Array("btime ".utf8)) }
         self.bootTime = line.flatMap { Int64(String(decoding: $0.dropFirst(6), as: UTF8.self)) } ?? 0
         self.ticksPerSecond = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
     }
 
     /// The members' processes, by data directory; each list sorted by process number.
-    func scan(for directories: Set<String>) -> [String: [ProcessIdentity]] {
-        guard !directories.isEmpty, let names = try? RealDisk().list("/proc") else { return [:] }
+    func scan(for directories: Set<String>) throws(RuntimeError) -> [String: [ProcessIdentity]] {
+        if directories.isEmpty { return [:] }
+        let names = try onDisk { () throws(DiskError) in try RealDisk().list("/proc") }
         var found: [String: [ProcessIdentity]] = [:]
         for pid in names.compactMap({ Int32($0) }).sorted() {
-            guard let directory = Self.dataDirectory(of: pid), directories.contains(directory),
-                let identity = self.running(pid, on: directory)
+            guard let directory = try Self.dataDirectory(of: pid), directories.contains(directory),
+                let identity = try self.running(pid, on: directory)
             else { continue }
             found[directory, default: []].append(identity)
         }
@@ -39,9 +40,9 @@ struct ProcessTable: Sendable {
     }
 
     /// The process of that number, when it is a member on that data directory, and no zombie.
-    func running(_ pid: Int32, on directory: String) -> ProcessIdentity? {
-        guard let before = Self.startTicks(of: pid), Self.dataDirectory(of: pid) == directory,
-            Self.startTicks(of: pid) == before
+    func running(_ pid: Int32, on directory: String) throws(RuntimeError) -> ProcessIdentity? {
+        guard let before = try Self.startTicks(of: pid), try Self.dataDirectory(of: pid) == directory,
+            try Self.startTicks(of: pid) == before
         else { return nil }
         return ProcessIdentity(pid: pid, startTicks: before)
     }
@@ -53,9 +54,9 @@ struct ProcessTable: Sendable {
     }
 
     /// Nil when there is no such process, or only what is left of one that ended.
-    private static func startTicks(of pid: Int32) -> UInt64? {
+    private static func startTicks(of pid: Int32) throws(RuntimeError) -> UInt64? {
         // The name, in parentheses, may hold any byte; the fields after the last parenthesis are plain.
-        let text = readFile("/proc/\(pid)/stat")
+        let text = try readFile("/proc/\(pid)/stat")
         guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = text[(end + 1)...].split(separator: UInt8(ascii: " "))
         guard fields.count > 19, let state = fields[0].first, state != UInt8(ascii: "Z"), state != UInt8(ascii: "X")
@@ -64,8 +65,8 @@ struct ProcessTable: Sendable {
     }
 
     /// The value of `--data-dir` on the command line of an `etcd`.
-    private static func dataDirectory(of pid: Int32) -> String? {
-        let arguments = readFile("/proc/\(pid)/cmdline").split(separator: 0, omittingEmptySubsequences: false)
+    private static func dataDirectory(of pid: Int32) throws(RuntimeError) -> String? {
+        let arguments = try readFile("/proc/\(pid)/cmdline").split(separator: 0, omittingEmptySubsequences: false)
         guard let program = arguments.first,
             program.split(separator: UInt8(ascii: "/")).last?.elementsEqual("etcd".utf8) == true
         else { return nil }
@@ -85,9 +86,12 @@ final class ProcessHandle: Sendable {
     private let descriptor: Int32
 
     /// Nil when there is no such process any more.
-    init?(_ pid: Int32) {
+    init?(_ pid: Int32) throws(RuntimeError) {
         let descriptor = quorate_process_open(pid)
-        guard descriptor >= 0 else { return nil }
+        if descriptor < 0 {
+            if errno == ESRCH { return nil }
+            throw RuntimeError(.other, "process \(pid) could not be opened: \(systemError(errno))")
+        }
         self.pid = pid
         self.descriptor = descriptor
     }
@@ -109,15 +113,22 @@ final class ProcessHandle: Sendable {
     }
 }
 
-/// The bytes of a file of `/proc`, up to a megabyte; empty when it cannot be read.
-private func readFile(_ path: String) -> [UInt8] {
+/// The bytes of a file of `/proc`, up to a megabyte; empty when it is of a process that ended, or not ours to see. Any
+/// other failure is an error: a process that was not read is not one that does not run.
+private func readFile(_ path: String) throws(RuntimeError) -> [UInt8] {
+    let unseen = [ENOENT, ESRCH, EACCES, EPERM]
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return [] }
+    guard descriptor >= 0 else {
+        if unseen.contains(errno) { return [] }
+        throw RuntimeError(.other, "\(path): open: \(systemError(errno))")
+    }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while bytes.count < 1 << 20 {
         let count = unsafe read(descriptor, &buffer, buffer.count)
+        if count < 0 && errno == EINTR { continue }
+        if count < 0 && !unseen.contains(errno) { throw RuntimeError(.other, "\(path): read: \(systemError(errno))") }
         guard count > 0 else { break }
         bytes += buffer[..<count]
     }

@@ -48,21 +48,27 @@ struct Command: Sendable {
 enum Ending: Sendable, Hashable, CustomStringConvertible {
     case exited(Int32)
     case killed(Int32)
+    /// Somebody else took it.
+    case unknown
 
-    /// Takes a child's ending from the kernel, so that it is no zombie. Nil while it runs; nil, too, when it is no child.
+    /// Takes a child's ending from the kernel, so that it is no zombie. Nil while it runs.
     static func reap(_ pid: Int32) -> Ending? {
-        var status: Int32 = 0
-        guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return nil }
-        return Ending(status)
+        Self.wait(pid, WNOHANG)
     }
 
     /// Waits for the end of a child.
     static func await(_ pid: Int32) -> Ending {
+        Self.wait(pid, 0) ?? .unknown
+    }
+
+    private static func wait(_ pid: Int32, _ flags: Int32) -> Ending? {
         var status: Int32 = 0
-        while unsafe waitpid(pid, &status, 0) != pid {
-            precondition(errno == EINTR, "waitpid(\(pid)): \(systemError(errno))")
+        while true {
+            let result = unsafe waitpid(pid, &status, flags)
+            if result == pid { return Ending(status) }
+            if result == 0 { return nil }
+            if errno != EINTR { return .unknown }
         }
-        return Ending(status)
     }
 
     private init(_ status: Int32) {
@@ -75,6 +81,7 @@ enum Ending: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .exited(let code): "exited with code \(code)"
         case .killed(let signal): "killed by signal \(signal)"
+        case .unknown: "ended"
         }
     }
 }

@@ -28,7 +28,7 @@ extension ProcessRuntime {
             program: program, arguments: arguments, environment: environment, directory: "/", output: .descriptor(output))
         let pid = try command.spawn()
         // A child that was not reaped keeps its number, so there is no process that this could miss or mistake.
-        guard let process = ProcessHandle(pid) else { throw RuntimeError(.other, "pidfd_open: \(systemError(errno))") }
+        guard let process = try ProcessHandle(pid) else { throw RuntimeError(.other, "\(program) was reaped by another") }
         let deadline = self.clock.uptime() + timeLimit
         var failure: RuntimeError?
         while !process.hasEnded {
