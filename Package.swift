@@ -113,5 +113,6 @@ let package = Package(
         tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", log]),
+        tests("RuntimesTests", ["Platform", "Runtimes"]),
     ]
 )
