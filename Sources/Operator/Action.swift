@@ -1,0 +1,111 @@
+public import Backups
+public import Runtimes
+
+/// One thing done to a cluster. Every one may be carried out twice, or be found done already.
+public enum Action: Sendable, Hashable {
+    /// Gives members a place on the machine.
+    case provision(members: [String])
+    /// Starts members' processes.
+    case start(members: [MemberStart])
+    /// Ends members' processes in an orderly way, then by force.
+    case stop(members: [String], grace: Duration)
+    /// Moves a stopped member's data and place aside.
+    case retire(member: String, label: String)
+    case addLearner(member: String, peerURL: String, via: [String])
+    case promote(member: String, id: UInt64, via: [String])
+    case removeMember(member: String, id: UInt64, via: [String])
+    /// Sent to the leader.
+    case moveLeader(to: String, id: UInt64, leader: String)
+    case compact(revision: Int64, via: [String])
+    case defragment(member: String, endpoint: String)
+    /// Ends every alarm of kind NOSPACE.
+    case disarmNoSpace(via: [String])
+    case takeSnapshot(name: String, labels: SnapshotLabels, endpoint: String)
+    case removeSnapshot(SnapshotManifest)
+    /// Reads a snapshot wholly and compares it with what it says of itself. Nothing else is touched.
+    case verifySnapshot(uri: String)
+    /// Writes a snapshot as a member's data directory, as the only member of a new cluster.
+    case restore(member: String, uri: String, options: RestoreOptions)
+    case deleteData
+    /// Nothing of the cluster is left to do: the object itself may go.
+    case forget
+
+    /// The kind's name, for logs, events and failures.
+    public var name: String {
+        switch self {
+        case .provision: "Provision"
+        case .start: "Start"
+        case .stop: "Stop"
+        case .retire: "Retire"
+        case .addLearner: "AddLearner"
+        case .promote: "Promote"
+        case .removeMember: "RemoveMember"
+        case .moveLeader: "MoveLeader"
+        case .compact: "Compact"
+        case .defragment: "Defragment"
+        case .disarmNoSpace: "DisarmNoSpace"
+        case .takeSnapshot: "TakeSnapshot"
+        case .removeSnapshot: "RemoveSnapshot"
+        case .verifySnapshot: "VerifySnapshot"
+        case .restore: "Restore"
+        case .deleteData: "DeleteData"
+        case .forget: "Forget"
+        }
+    }
+
+    /// What it is done to, for people: `AddLearner orders-4`.
+    public var description: String {
+        switch self {
+        case .provision(let members): "Provision \(members.joined(separator: ", "))"
+        case .start(let members): "Start \(members.map(\.name).joined(separator: ", "))"
+        case .stop(let members, _): "Stop \(members.joined(separator: ", "))"
+        case .retire(let member, _): "MoveAside \(member)"
+        case .addLearner(let member, _, _): "AddLearner \(member)"
+        case .promote(let member, _, _): "Promote \(member)"
+        case .removeMember(let member, _, _): "RemoveMember \(member)"
+        case .moveLeader(let to, _, _): "MoveLeader to \(to)"
+        case .compact(let revision, _): "Compact at revision \(revision)"
+        case .defragment(let member, _): "Defragment \(member)"
+        case .disarmNoSpace: "Disarm NOSPACE"
+        case .takeSnapshot(let name, let labels, _): "TakeSnapshot \(name) from \(labels.member)"
+        case .removeSnapshot(let manifest): "RemoveSnapshot \(manifest.name)"
+        case .verifySnapshot(let uri): "VerifySnapshot \(uri)"
+        case .restore(let member, let uri, _): "Restore \(member) from \(uri)"
+        case .deleteData: "DeleteData"
+        case .forget: "Forget"
+        }
+    }
+}
+
+public struct MemberStart: Sendable, Hashable {
+    public var name: String
+    public var options: StartOptions
+
+    public init(name: String, options: StartOptions) {
+        self.name = name
+        self.options = options
+    }
+}
+
+/// What an action came to.
+public enum Outcome: Sendable, Hashable {
+    case done
+    case movedAside(path: String?)
+    case snapshot(SnapshotManifest)
+}
+
+/// An action that failed. It may have happened all the same: the next look tells.
+public struct ActionError: Error, Hashable, CustomStringConvertible {
+    public var action: String
+    /// One word in CamelCase: `EngineMissing`, `NoPort`, `Unreachable`.
+    public var reason: String
+    public var message: String
+
+    public init(action: String, reason: String, message: String) {
+        self.action = action
+        self.reason = reason
+        self.message = message
+    }
+
+    public var description: String { "\(self.action): \(self.message)" }
+}

@@ -1,0 +1,256 @@
+public import Backups
+public import ClusterAPI
+internal import Platform
+internal import Runtimes
+
+extension Draft {
+    // MARK: Beginning
+
+    /// Takes up the oldest restore that was approved; the others get a report of what they would do.
+    mutating func beginRestore() -> Bool {
+        guard self.operation?.type != .restore else { return false }
+        // One that got further than stopping was begun, and is no longer to begin.
+        let begun: Set<RestorePhase> = [.movingAside, .restoring, .starting, .growing]
+        for restore in self.input.requests.restores where !begun.contains(restore.status.phase) {
+            switch self.artifact(for: restore.spec.source.from) {
+            case .known(let manifest):
+                if restore.spec.approved { return self.begin(restore, with: manifest) }
+                self.preview(restore, manifest)
+            case .unread(let uri):
+                return self.act(.verifySnapshot(uri: uri), why: "A restore was asked for from a snapshot not read yet.")
+            case .missing(let message):
+                self.write(restore, .failed, message)
+            }
+        }
+        return false
+    }
+
+    mutating func beginBootstrapRestore(from source: RestoreSource) -> Bool {
+        switch self.artifact(for: source.from) {
+        case .known(let manifest):
+            self.event("RecoveryPlanned", "The cluster is made from \(manifest.uri), revision \(manifest.contents.revision).")
+            self.beginOperation(manifest, restore: nil, type: "bootstrap")
+            return self.continueRestore()
+        case .unread(let uri):
+            return self.act(.verifySnapshot(uri: uri), why: "The cluster is to be made from a snapshot not read yet.")
+        case .missing(let message):
+            self.block("Bootstrap", message, until: "the snapshot is there, or spec.bootstrap.restore is taken out")
+            return self.wait(message, for: .seconds(1))
+        }
+    }
+
+    private enum Artifact {
+        case known(SnapshotManifest)
+        case unread(String)
+        case missing(String)
+    }
+
+    private func artifact(for uri: String?) -> Artifact {
+        if let uri {
+            if let verified = self.memory.verified[uri] { return .known(verified) }
+            if let failure = self.memory.failures[Action.verifySnapshot(uri: uri).description], failure.count >= 3 {
+                return .missing(failure.message)
+            }
+            return .unread(uri)
+        }
+        guard let listing = self.input.observed.snapshots else {
+            return .missing("the backup store cannot be read: \(self.input.observed.backupFailure ?? "none is configured")")
+        }
+        // The newest that reads whole; one found damaged is passed over, and the next older one taken.
+        for manifest in listing.snapshots.reversed() {
+            if self.memory.verified[manifest.uri] != nil { return .known(manifest) }
+            let failed = self.memory.failures[Action.verifySnapshot(uri: manifest.uri).description]?.count ?? 0
+            if failed < 3 { return .unread(manifest.uri) }
+        }
+        return .missing("there is no whole snapshot of this cluster")
+    }
+
+    private mutating func begin(_ restore: EtcdRestore, with manifest: SnapshotManifest) -> Bool {
+        self.event("RecoveryApproved", "Restore \(restore.metadata.name) begins from \(manifest.uri).", .warning)
+        self.beginOperation(manifest, restore: restore.metadata.name, type: "inPlace")
+        return self.continueRestore()
+    }
+
+    private mutating func beginOperation(_ manifest: SnapshotManifest, restore: String?, type: String) {
+        self.begin(
+            .restore, step: "Stop", member: "\(self.name)-1",
+            intent: "Restore revision \(manifest.contents.revision) from \(manifest.uri).")
+        let lastSeen = restore == nil ? 0 : self.status.revision
+        var details = [
+            "uri": manifest.uri, "sha256": manifest.sha256, "token": self.newToken(), "mode": type,
+            "revision": String(manifest.contents.revision), "lastSeen": String(lastSeen),
+        ]
+        details["restore"] = restore
+        self.operation?.details = details
+        self.status.phase = .recovering
+    }
+
+    // MARK: The steps
+
+    /// Stop all, move all aside, place one, write its data, start it: each step looks at the machine first, so that it
+    /// can be taken again after any crash. Nothing is deleted.
+    mutating func continueRestore() -> Bool {
+        guard let operation = self.operation, operation.type == .restore, let first = operation.member else { return false }
+        self.rememberMovedAside()
+        switch operation.step {
+        case "Stop": return self.restoreStop()
+        case "MoveAside": return self.restoreMoveAside()
+        case "Restore": return self.restoreData(first)
+        default: return self.restoreStart(first)
+        }
+    }
+
+    private mutating func restoreStop() -> Bool {
+        self.report(.stopping)
+        let running = self.view.members.filter(\.isRunning).map(\.name)
+        if !running.isEmpty {
+            return self.act(.stop(members: running, grace: .seconds(5)), why: "What runs of the old cluster is stopped first.")
+        }
+        self.step("MoveAside")
+        return self.restoreMoveAside()
+    }
+
+    private mutating func restoreMoveAside() -> Bool {
+        self.report(.movingAside)
+        if self.view.members.contains(where: \.isRunning) {
+            self.step("Stop")
+            return self.restoreStop()
+        }
+        if let next = self.view.members.first(where: { $0.process != nil }) {
+            return self.act(
+                .retire(member: next.name, label: self.operation?.details["restore"] ?? "restore"),
+                why: "The old data is moved aside, never deleted.")
+        }
+        // From here on no place is an old one: this step is stored before a new one is made.
+        self.step("Restore")
+        self.status.clusterID = nil
+        self.status.token = self.operation?.details["token"]
+        self.status.members = []
+        return self.wait("The old data is out of the way.", for: .milliseconds(10))
+    }
+
+    private mutating func restoreData(_ first: String) -> Bool {
+        self.report(.restoring)
+        guard let process = self.view[first]?.process else {
+            return self.act(.provision(members: [first]), why: "The first member needs a directory and ports.")
+        }
+        switch process.data {
+        case .present:
+            self.step("Start")
+            return self.restoreStart(first)
+        case .lost:
+            return self.act(.retire(member: first, label: "broken-restore"), why: "The restored data is gone again.")
+        case .empty:
+            let details = self.operation?.details ?? [:]
+            return self.act(
+                .restore(
+                    member: first, uri: details["uri"] ?? "",
+                    options: RestoreOptions(token: details["token"] ?? self.name, sha256: details["sha256"])),
+                why: "The snapshot becomes the data of the first member.")
+        }
+    }
+
+    private mutating func restoreStart(_ first: String) -> Bool {
+        self.report(.starting)
+        guard let member = self.view[first], let process = member.process, process.data == .present else {
+            self.step("Restore")
+            return self.restoreData(first)
+        }
+        if !member.isRunning {
+            guard self.mayStart(first) else { return self.wait("Waiting to start \(first) again.") }
+            let only = [InitialMember(name: first, peerURL: process.place.peerURL)]
+            return self.act(
+                .start(members: [MemberStart(name: first, options: self.startOptions(.existing, cluster: only))]),
+                why: "The restored member is started.")
+        }
+        guard self.view.isQuorate, let clusterID = self.view.clusterID else {
+            return self.wait("Waiting for the restored member to lead.")
+        }
+        self.status.clusterID = String(clusterID, radix: 16)
+        self.status.revision = self.view.revision
+        self.report(.growing)
+        self.event("RecoverySucceeded", "Cluster \(String(clusterID, radix: 16)): \(self.lossSummary())")
+        self.operation = nil
+        return self.wait("The restored member leads; the cluster grows to \(self.spec.replicas).", for: .milliseconds(10))
+    }
+
+    private mutating func rememberMovedAside() {
+        guard !self.memory.movedAside.isEmpty else { return }
+        let before = (self.operation?.details["movedAside"] ?? "").split(separator: "\n").map(String.init)
+        let all = (before + self.memory.movedAside.filter { !before.contains($0) }).joined(separator: "\n")
+        self.operation?.details["movedAside"] = all
+        self.memory.movedAside = []
+    }
+
+    // MARK: Reporting
+
+    /// A restore that grew to its size is done.
+    mutating func finishGrownRestores() {
+        guard self.view.isQuorate, self.view.voters.count == self.spec.replicas, self.operation == nil else { return }
+        for restore in self.input.requests.restores where restore.status.phase == .growing {
+            guard self.view.voters.allSatisfy(\.isHealthy) else { continue }
+            self.write(restore, .succeeded, restore.status.report?.summary ?? "")
+        }
+    }
+
+    private mutating func preview(_ restore: EtcdRestore, _ manifest: SnapshotManifest) {
+        var restore = restore
+        restore.status.report = self.makeReport(manifest.artifact, lastSeen: self.status.revision, movedAside: [])
+        self.write(restore, .awaitingApproval, "Nothing is done before it is approved: quorate restore \(self.name) --approve")
+    }
+
+    private mutating func report(_ phase: RestorePhase) {
+        guard let name = self.operation?.details["restore"],
+            var restore = self.input.requests.restores.first(where: { $0.metadata.name == name })
+        else { return }
+        let details = self.operation?.details ?? [:]
+        if restore.status.startedAt == nil { restore.status.startedAt = self.now }
+        let manifest = self.memory.verified[details["uri"] ?? ""]
+        let moved = (details["movedAside"] ?? "").split(separator: "\n").map(String.init)
+        if let artifact = manifest?.artifact ?? restore.status.report?.artifact {
+            restore.status.report = self.makeReport(artifact, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0, movedAside: moved)
+        }
+        self.write(restore, phase, self.operation?.intent ?? "")
+    }
+
+    private mutating func write(_ restore: EtcdRestore, _ phase: RestorePhase, _ message: String) {
+        var restore = restore
+        restore.status.phase = phase
+        restore.status.message = message
+        if phase == .succeeded || phase == .failed { restore.status.completedAt = restore.status.completedAt ?? self.now }
+        self.restoreWrites.removeAll { $0.metadata.name == restore.metadata.name }
+        self.restoreWrites.append(restore)
+    }
+
+    private func makeReport(_ artifact: SnapshotArtifact, lastSeen: Int64, movedAside: [String]) -> RestoreReport {
+        let lost = lastSeen > artifact.revision ? (artifact.revision + 1)...lastSeen : nil
+        return RestoreReport(
+            artifact: artifact, lastSeenRevision: lastSeen, possiblyLost: lost,
+            summary: Self.lossSummary(restored: artifact.revision, lastSeen: lastSeen), movedAside: movedAside)
+    }
+
+    private func lossSummary() -> String {
+        let details = self.operation?.details ?? [:]
+        return Self.lossSummary(
+            restored: Int64(details["revision"] ?? "") ?? 0, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0)
+    }
+
+    static func lossSummary(restored: Int64, lastSeen: Int64) -> String {
+        if lastSeen > restored {
+            return "revision \(restored) is brought back; revisions \(restored + 1) to \(lastSeen) may be lost, and any written "
+                + "after the controller's last look."
+        }
+        return "revision \(restored) is brought back; no later revision was seen, but any written after the controller's last "
+            + "look would be lost."
+    }
+}
+
+extension SnapshotManifest {
+    /// The manifest as resources carry it.
+    public var artifact: SnapshotArtifact {
+        SnapshotArtifact(
+            uri: self.uri, sizeBytes: self.sizeBytes, sha256: self.sha256, revision: self.contents.revision,
+            raftIndex: self.contents.raftIndex, raftTerm: self.contents.raftTerm, clusterID: self.labels.clusterID,
+            takenAt: self.labels.takenAt, member: self.labels.member)
+    }
+}

@@ -1,0 +1,78 @@
+public import ClusterAPI
+internal import EtcdClient
+internal import Logging
+public import Operator
+public import Platform
+public import Reconcile
+
+/// One run of the real controller in a simulated world: turns are taken in virtual time, and a controller that died is
+/// begun anew with nothing but what is in the store and in the world.
+public struct Runner {
+    public let world: World
+    public let clock: VirtualClock
+    public let objects: ObjectStore
+    private var reconciler: ClusterReconciler
+    /// Controllers that died.
+    public private(set) var crashes = 0
+
+    public init(plan: FaultPlan = FaultPlan()) {
+        self.clock = VirtualClock()
+        self.world = World(clock: self.clock, plan: plan)
+        self.objects = ObjectStore(SimulatedStore(self.world))
+        self.reconciler = Self.controller(self.world, self.objects)
+    }
+
+    private static func controller(_ world: World, _ objects: ObjectStore) -> ClusterReconciler {
+        var log = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+        log.logLevel = .critical
+        return ClusterReconciler(
+            objects: objects, hands: SimulatedHands(world), clock: world.clock, baseDirectory: "/model",
+            requests: ClusterReconciler.listedRequests(objects), zones: { _ in .utc }, mayAct: { true }, log: log)
+    }
+
+    /// One turn for one cluster; time passes until the next is due.
+    /// - Returns: Whether the cluster is still there.
+    public mutating func turn(_ name: String) async -> Bool {
+        var pause: Duration? = .milliseconds(100)
+        do {
+            pause = try await self.reconciler.reconcile("default", name)
+        } catch {
+            pause = .milliseconds(100)
+        }
+        if self.world.isCrashed {
+            self.crashes += 1
+            self.world.revive()
+            self.reconciler = Self.controller(self.world, self.objects)
+            pause = .seconds(1)
+        }
+        self.clock.advance(by: pause ?? .zero)
+        return pause != nil
+    }
+
+    /// Takes turns until `isDone` holds, at most `limit` of them.
+    /// - Returns: Whether it came to hold.
+    public mutating func run(_ name: String, limit: Int = 2_000, until isDone: (World, EtcdCluster?) -> Bool) async -> Bool {
+        for _ in 0..<limit {
+            let cluster = await self.cluster(name)
+            if isDone(self.world, cluster) { return true }
+            _ = await self.turn(name)
+        }
+        return false
+    }
+
+    /// The object as it is stored.
+    public func cluster(_ name: String) async -> EtcdCluster? {
+        let key = ObjectKey.key(plural: EtcdCluster.plural, namespace: "default", name: name)
+        return try? await self.objects.get(EtcdCluster.self, key: key)
+    }
+
+    /// Makes or changes an object as a user does: again until it is written.
+    public func change(_ name: String, _ body: @Sendable (inout EtcdCluster) -> Void) async {
+        for _ in 0..<10 {
+            guard var cluster = await self.cluster(name) else { return }
+            body(&cluster)
+            cluster.metadata.generation += 1
+            if (try? await self.objects.update(cluster)) != nil { return }
+        }
+    }
+}
