@@ -36,7 +36,7 @@ enum Messages {
     private static func field(_ number: Int, depth: Int, _ random: inout SeededRandom) -> [UInt8] {
         var writer = ProtoWriter()
         switch Int.random(in: 0..<5, using: &random) {
-        case 0: writer.uint64(number, UInt64.random(in: 0...3, using: &random), always: true)
+        case 0: writer.uint64(number, UInt64.random(in: 0...4, using: &random), always: true)
         case 1: writer.uint64(number, random.next() >> UInt64.random(in: 0..<64, using: &random), always: true)
         case 2: writer.bytes(number, Self.text(&random), always: true)
         default:
