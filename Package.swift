@@ -114,5 +114,8 @@ let package = Package(
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
+        tests("BoltTests", ["Platform", "Bolt"]),
+        tests("BackupsTests", ["Platform", "Backups", crypto]),
+        tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "Backups", "Recovery", "TestSupport"]),
     ]
 )
