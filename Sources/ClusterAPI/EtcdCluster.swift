@@ -1,5 +1,3 @@
-public import Platform
-
 /// A cluster as its owner wants it, and as it was last seen.
 public struct EtcdCluster: Resource, Hashable {
     public static let kind = "EtcdCluster"

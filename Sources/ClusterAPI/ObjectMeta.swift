@@ -24,7 +24,7 @@ public struct ObjectMeta: Sendable, Hashable {
 }
 
 /// A resource with its type, name, desired and observed state.
-public protocol Resource: Sendable {
+public protocol Resource: Documented, Sendable {
     /// `EtcdCluster`
     static var kind: String { get }
     /// `etcdclusters`

@@ -17,8 +17,8 @@ enum Scalar {
     private static func number(_ text: String) -> Node.Value? {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, self.isDigit(first) || [0x2B, 0x2D, 0x2E].contains(first) else { return nil }
-        if bytes.starts(with: [0x30, 0x78]) { return self.integer(text.dropFirst(2), radix: 16) }
-        if bytes.starts(with: [0x30, 0x6F]) { return self.integer(text.dropFirst(2), radix: 8) }
+        if bytes.starts(with: [0x30, 0x78]) { return self.integer(Substring(text.utf8.dropFirst(2)), radix: 16) }
+        if bytes.starts(with: [0x30, 0x6F]) { return self.integer(Substring(text.utf8.dropFirst(2)), radix: 8) }
         let unsigned = first == 0x2B || first == 0x2D ? bytes.dropFirst() : bytes[...]
         guard self.isDecimal(unsigned) else { return nil }
         if unsigned.allSatisfy(self.isDigit), let value = Int128(text) { return .int(value) }
