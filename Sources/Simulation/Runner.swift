@@ -1,8 +1,8 @@
 public import ClusterAPI
 internal import EtcdClient
 internal import Logging
-public import Operator
-public import Platform
+internal import Operator
+internal import Platform
 public import Reconcile
 
 /// One run of the real controller in a simulated world: turns are taken in virtual time, and a controller that died is

@@ -1,10 +1,10 @@
 public import ClusterAPI
-public import EtcdClient
-public import EtcdWire
+internal import EtcdClient
+internal import EtcdWire
 public import Operator
-public import Platform
+internal import Platform
 internal import Runtimes
-public import Store
+internal import Store
 internal import Synchronization
 
 /// Everything outside the controller: the clusters, and the store that holds its objects. One effect after another passes

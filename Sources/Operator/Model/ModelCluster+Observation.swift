@@ -6,6 +6,8 @@ extension ModelCluster {
     /// A model that starts from what was observed, so that what would follow can be played through.
     init(name: String, observed: ObservedCluster) {
         self.init(name: name)
+        // Places that are only planned must not look like any that is there.
+        (self.nextPort, self.nextPid, self.nextID) = (50_000, 1 << 24, 1 << 63)
         var agreement = observed.membership.map { Agreement(id: $0.clusterID, entries: $0.members) }
         for process in observed.processes {
             var node = Node(place: process.place)
