@@ -40,7 +40,7 @@ public struct DirectorySnapshotStore: SnapshotStore {
     public func requireSpace(for sizeBytes: Int64) async throws(BackupError) {
         let (path, freeBytes) = (self.directory.path, self.freeBytes)
         let free = try await self.worker.run { () throws(BackupError) in freeBytes(path) }
-        guard let free, free < sizeBytes + Self.reserve else { return }
+        guard let free, sizeBytes > free - Self.reserve else { return }
         throw BackupError(
             .refused, "\(path): has \(free) bytes free, but the snapshot needs \(sizeBytes); make room or keep fewer snapshots")
     }

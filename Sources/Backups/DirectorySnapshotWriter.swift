@@ -91,7 +91,8 @@ final class DirectorySnapshotWriter: SnapshotWriter {
         try? file.close()
     }
 
-    /// Checks the file, and makes it durable and listed, in this order: its bytes, its name, its manifest.
+    /// Checks the file, and makes it durable and listed, in this order: its bytes, its manifest under a
+    /// hidden name, its name, its manifest's name.
     private func install(
         _ file: any DiskFile, _ hash: TrailingHash, _ labels: SnapshotLabels
     ) throws -> SnapshotManifest {
@@ -120,13 +121,19 @@ final class DirectorySnapshotWriter: SnapshotWriter {
         guard written == manifest else {
             throw BackupError(.refused, "\(self.name): its labels cannot be written down: \(labels)")
         }
-        try disk.rename(partial, to: path)
+        let manifestName = "\(self.name)\(SnapshotDirectory.manifestSuffix)"
+        let staged = try self.directory.stage(manifestName, bytes)
+        defer { try? staged.close() }
         do {
+            try disk.rename(partial, to: path)
             try disk.syncDirectory(self.directory.path)
-            try self.directory.replace("\(self.name)\(SnapshotDirectory.manifestSuffix)", with: bytes)
+            try self.directory.commit(manifestName)
         } catch {
             // With its manifest in place it is whole, and only its durability is in doubt; without, it is nothing.
-            if (try? disk.stat(self.directory.manifestPath(self.name))) == .some(.none) { try? disk.remove(path) }
+            if (try? disk.stat(self.directory.manifestPath(self.name))) == .some(.none) {
+                try? disk.remove(path)
+                try? disk.remove(self.directory.stagedPath(manifestName))
+            }
             throw error
         }
         return manifest

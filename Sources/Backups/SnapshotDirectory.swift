@@ -162,22 +162,30 @@ struct SnapshotDirectory: Sendable {
         return try file.read(at: 0, count: Int(size))
     }
 
-    /// Writes a small file so that a crash leaves the old one or the new one, whole.
-    func replace(_ name: String, with bytes: [UInt8]) throws(DiskError) {
-        let temporary = "\(self.path)/.\(name).tmp"
+    /// Where a small file stands until it is renamed to its name.
+    func stagedPath(_ name: String) -> String { "\(self.path)/.\(name).tmp" }
+
+    /// Writes a small file under a hidden name, durably. Until it is closed, no sweep of another process takes it away.
+    func stage(_ name: String, _ bytes: [UInt8]) throws(DiskError) -> any DiskFile {
+        let staged = self.stagedPath(name)
+        let file = try self.disk.open(staged, .create)
         do throws(DiskError) {
-            let file = try self.disk.open(temporary, .create)
-            defer { try? file.close() }
-            // Keeps the sweep of another process away.
             _ = try file.tryLock()
             try file.truncate(to: 0)
             try file.write(bytes, at: 0)
             try file.sync()
-            try self.disk.rename(temporary, to: "\(self.path)/\(name)")
+            try self.disk.syncDirectory(self.path)
         } catch {
-            try? self.disk.remove(temporary)
+            try? self.disk.remove(staged)
+            try? file.close()
             throw error
         }
+        return file
+    }
+
+    /// Gives a staged file its name: a crash leaves what was there before or the new one, whole.
+    func commit(_ name: String) throws(DiskError) {
+        try self.disk.rename(self.stagedPath(name), to: "\(self.path)/\(name)")
         try self.disk.syncDirectory(self.path)
     }
 
@@ -186,10 +194,18 @@ struct SnapshotDirectory: Sendable {
         for name in catalog.unfinished where name.hasSuffix(".partial") || name.hasSuffix(".tmp") {
             let file = try self.disk.open("\(self.path)/\(name)", .readWrite)
             defer { try? file.close() }
-            if try file.tryLock() { try self.disk.remove("\(self.path)/\(name)") }
+            guard try file.tryLock() else { continue }
+            // A staged manifest tells that its snapshot, though it has its name, was not finished.
+            let suffix = "\(Self.manifestSuffix).tmp"
+            let snapshot = String(name.dropFirst().dropLast(suffix.utf8.count))
+            if name.hasSuffix(suffix), catalog.orphans.contains(snapshot) {
+                try self.disk.remove(self.snapshotPath(snapshot))
+                try self.disk.syncDirectory(self.path)
+            }
+            try self.disk.remove("\(self.path)/\(name)")
         }
         for name in catalog.orphans where catalog.pruned.contains(where: { $0.name == name }) {
-            try self.disk.remove(self.snapshotPath(name))
+            if try self.disk.stat(self.snapshotPath(name)) != nil { try self.disk.remove(self.snapshotPath(name)) }
         }
     }
 
@@ -214,6 +230,8 @@ struct SnapshotDirectory: Sendable {
             try self.disk.rename("\(self.path)/\(Self.chainName)", to: "\(self.path)/\(Self.chainName).damaged")
         }
         let elements = needed.map { Node.mapping(["name": .string($0.name), "manifest": .string($0.sha256)]) }
-        try self.replace(Self.chainName, with: SealedText.write(["pruned": .sequence(elements)]))
+        let file = try self.stage(Self.chainName, SealedText.write(["pruned": .sequence(elements)]))
+        defer { try? file.close() }
+        try self.commit(Self.chainName)
     }
 }

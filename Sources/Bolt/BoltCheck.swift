@@ -7,6 +7,13 @@ public struct BoltReport: Sendable, Hashable {
     public var buckets: Int64
     /// Keys of all buckets.
     public var entries: Int64
+
+    public init(pages: Int64, freePages: Int64, buckets: Int64, entries: Int64) {
+        self.pages = pages
+        self.freePages = freePages
+        self.buckets = buckets
+        self.entries = entries
+    }
 }
 
 extension BoltFile {
@@ -18,12 +25,12 @@ extension BoltFile {
     /// either in use or free.
     ///
     /// - Parameters:
-    ///   - progress: Called now and then with the pages gone over and all there are. Free ones are never gone over.
     ///   - visit: Called with every key in order: the names of the buckets it is in, outermost first, and its entry.
+    ///   - progress: Called now and then with the pages gone over and all there are. Free ones are never gone over.
     @discardableResult
     public func check(
-        progress: ((_ done: Int64, _ total: Int64) -> Void)? = nil,
-        visit: (_ buckets: [ArraySlice<UInt8>], _ entry: BoltEntry) throws(BoltError) -> Void = { _, _ in }
+        visit: (_ buckets: [ArraySlice<UInt8>], _ entry: BoltEntry) throws(BoltError) -> Void = { _, _ in },
+        progress: ((_ done: Int64, _ total: Int64) -> Void)? = nil
     ) throws(BoltError) -> BoltReport {
         let pages = PageAccount(self, progress: progress)
         var report = BoltReport(pages: 0, freePages: 0, buckets: 0, entries: 0)

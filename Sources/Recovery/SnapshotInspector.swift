@@ -74,16 +74,16 @@ public enum SnapshotInspector {
         var members: [String] = []
         let (key, member) = (Array("key".utf8), Array("members".utf8))
         let pageSize = Int64(file.meta.pageSize)
-        try file.check(
-            progress: { progress?(Progress(step: .walking, done: $0 * pageSize, total: $1 * pageSize)) },
-            visit: { (buckets, entry) throws(BoltError) in
-                guard buckets.count == 1, let bucket = buckets.first else { return }
-                if bucket.elementsEqual(key) {
-                    try rows.add(entry)
-                } else if bucket.elementsEqual(member) {
-                    members.append(try memberID(entry, of: file.path))
-                }
-            })
+        try file.check { (buckets, entry) throws(BoltError) in
+            guard buckets.count == 1, let bucket = buckets.first else { return }
+            if bucket.elementsEqual(key) {
+                try rows.add(entry)
+            } else if bucket.elementsEqual(member) {
+                members.append(try memberID(entry, of: file.path))
+            }
+        } progress: { done, total in
+            progress?(Progress(step: .walking, done: done * pageSize, total: total * pageSize))
+        }
         return SnapshotContents(
             revision: max(rows.highest, meta.compactRevision), compactRevision: meta.compactRevision,
             raftIndex: meta.consistentIndex, raftTerm: meta.term, keys: try rows.live(), rows: rows.count,
