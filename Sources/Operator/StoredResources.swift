@@ -1,5 +1,4 @@
 public import ClusterAPI
-public import Platform
 public import Reconcile
 
 /// How resources lie in the store: as JSON under ``ObjectKey``, the mod revision kept apart.
@@ -26,7 +25,7 @@ extension StoredObject where Self: Resource {
     }
 }
 
-extension Resource where Self: JSONCoded {
+extension Resource where Self: Documented {
     public init(stored value: [UInt8], modRevision: Int64) throws {
         try self.init(json: value)
         self.metadata.resourceVersion = modRevision == 0 ? "" : String(modRevision)

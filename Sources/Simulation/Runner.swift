@@ -76,3 +76,11 @@ public struct Runner {
         }
     }
 }
+
+extension Runner {
+    /// An object as it is stored.
+    func object<Object: Resource & StoredObject>(_ type: Object.Type, _ name: String) async -> Object? {
+        let key = ObjectKey.key(plural: Object.plural, namespace: "default", name: name)
+        return try? await self.objects.get(type, key: key)
+    }
+}
