@@ -1,5 +1,5 @@
 /// How the command ends.
-enum ExitStatus: Int32, Sendable {
+enum CommandStatus: Int32, Sendable {
     case done = 0
     case failed = 1
     /// The command line or a file is wrong.
@@ -10,11 +10,11 @@ enum ExitStatus: Int32, Sendable {
 
 /// Why the command could not do what it was asked to, for the person who asked.
 struct CommandError: Error, Hashable, CustomStringConvertible {
-    var status: ExitStatus
+    var status: CommandStatus
     /// What happened, and where it helps, what to do; may have several lines.
     var message: String
 
-    init(_ status: ExitStatus, _ message: String) {
+    init(_ status: CommandStatus, _ message: String) {
         self.status = status
         self.message = message
     }
@@ -22,7 +22,7 @@ struct CommandError: Error, Hashable, CustomStringConvertible {
     var description: String { self.message }
 
     /// Ends with a status and nothing more to say.
-    static func quietly(_ status: ExitStatus) -> CommandError {
+    static func quietly(_ status: CommandStatus) -> CommandError {
         CommandError(status, "")
     }
 }

@@ -33,7 +33,7 @@ enum Entry {
         exit(status.rawValue)
     }
 
-    static func run(_ arguments: [String]) async -> ExitStatus {
+    static func run(_ arguments: [String]) async -> CommandStatus {
         do {
             var command = try Quorate.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
@@ -50,7 +50,7 @@ enum Entry {
     }
 
     /// What to say of an error, and with which status to end.
-    static func ending(of error: any Error) -> (status: ExitStatus, text: String) {
+    static func ending(of error: any Error) -> (status: CommandStatus, text: String) {
         switch error {
         case let error as CommandError:
             return (error.status, error.message.isEmpty ? "" : "error: \(error.message)\n")
@@ -62,7 +62,7 @@ enum Entry {
             // Help and the version are errors to the parser too, and end well; what else it finds is a wrong command line.
             let code = Quorate.exitCode(for: error)
             let text = Quorate.fullMessage(for: error)
-            let status: ExitStatus = code.isSuccess ? .done : code == .validationFailure ? .usage : .failed
+            let status: CommandStatus = code.isSuccess ? .done : code == .validationFailure ? .usage : .failed
             return (status, text.isEmpty ? "" : "\(text)\n")
         }
     }

@@ -31,7 +31,7 @@ enum ResourceKind: String, CaseIterable, Sendable, ExpressibleByArgument {
 }
 
 /// A resource that the command prints.
-protocol NamedObject: CodableResource {
+protocol NamedObject: Resource, Documented {
     static func table(_ objects: [Self], now: Timestamp, wide: Bool) -> TextTable
 }
 

@@ -128,30 +128,37 @@ struct RenderingTests {
               1      AddLearner orders-4   None           1 -> 1      3 of 5 members
               2      MoveLeader orders-2   LeaderChange   1 -> 2      orders-1 goes
 
-              TOLERANCE is how many members may fail, before and after the step, with quorum kept.
+              TOLERANCE is how many members may fail with quorum kept, before and after the step.
             """)
     }
 
     @Test("restore, before it is approved")
     func proposal() {
-        let lines = RestoreView.proposal(for: Samples.cluster(), source: nil, artifact: Samples.artifact(), now: Samples.now)
-        #expect(lines.contains("Revisions 41901 to 42000 may be lost, and any that were written unseen after them."))
-        #expect(lines.contains { $0.contains("cdf818194e3a8c32") })
-        #expect(lines.last == "The cluster has quorum now: what was written to it after the snapshot would be gone from it.")
-        var lost = Samples.cluster()
-        lost.status.conditions = []
-        let level = RestoreView.proposal(for: lost, source: nil, artifact: Samples.artifact(revision: 42_000), now: Samples.now)
-        #expect(level.last?.hasPrefix("No later revision than the snapshot's 42000 was seen") == true)
+        let lines = RestoreView.proposal(for: Samples.cluster(), by: Samples.restore(), now: Samples.now)
+        expectLines(
+            lines,
+            """
+            Restoring orders would:
+
+              1. take this snapshot, which was read and is whole
+                 Snapshot  file:///srv/backups/orders/orders-20261122T225756Z.snapshot
+                 Taken     2026-11-22T22:57:56Z (5m ago) from orders-2
+                 Revision  41900
+                 Size      20 KiB (20512 bytes)
+                 SHA-256   abababababababababababababababababababababababababababababababab
+              2. stop what still runs of the old members
+              3. move the old data aside; nothing is deleted
+              4. start one member from the snapshot, as a new cluster; the cluster id cdf818194e3a8c32 ends, a new one begins
+              5. grow to 3 members
+
+            Revisions that may be lost: 41901 to 42000. In words: Restored.
+            The cluster has quorum now: what was written to it after the snapshot would be gone from it.
+            """)
     }
 
     @Test("restore, when it is done")
     func report() {
-        var restore = EtcdRestore(metadata: ObjectMeta(name: "orders-1"), spec: EtcdRestoreSpec(clusterRef: "orders"))
-        restore.status.report = RestoreReport(
-            artifact: Samples.artifact(), lastSeenRevision: 42_000, possiblyLost: 41_901...42_000, summary: "Restored.",
-            movedAside: ["/srv/data/orders/removed/orders-1"])
-        restore.status.startedAt = Samples.now - .seconds(9)
-        restore.status.completedAt = Samples.now
+        let restore = Samples.restore()
         let lines = RestoreView.report(restore, now: Samples.now)
         #expect(lines.first == "Restored.")
         #expect(
@@ -188,7 +195,7 @@ private let described = """
         until    orders-4 is promoted
 
     Members
-      MEMBER     ROLE       STATE   VERSION   DB SIZE   IN USE   RAFT INDEX   ENDPOINT                   ID                 PID
+      MEMBER     ROLE       STATE   VERSION   DB SIZE   IN USE   RAFT INDEX   ENDPOINT                 ID                 PID
       orders-1   Leader     Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40001   8e9e05c521646941   101
       orders-2   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40002   8e9e05c521646942   102
       orders-3   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40003   8e9e05c521646943   103

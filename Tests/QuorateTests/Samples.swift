@@ -54,6 +54,16 @@ enum Samples {
         return cluster
     }
 
+    static func restore() -> EtcdRestore {
+        var restore = EtcdRestore(metadata: ObjectMeta(name: "orders-1"), spec: EtcdRestoreSpec(clusterRef: "orders"))
+        restore.status.report = RestoreReport(
+            artifact: Self.artifact(), lastSeenRevision: 42_000, possiblyLost: 41_901...42_000, summary: "Restored.",
+            movedAside: ["/srv/data/orders/removed/orders-1"])
+        restore.status.startedAt = Self.now - .seconds(9)
+        restore.status.completedAt = Self.now
+        return restore
+    }
+
     /// In the middle of growing, with something waiting.
     static func growing() -> EtcdCluster {
         var cluster = Self.cluster()

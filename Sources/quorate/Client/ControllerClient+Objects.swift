@@ -12,12 +12,12 @@ extension ControllerClient {
     }
 
     func create<Object: NamedObject>(_ object: Object) async throws -> Object {
-        try Codec.object(await self.send(.POST, Self.path(Object.plural), body: Codec.json(object)))
+        try Codec.object(await self.send(.POST, Self.path(Object.plural), body: object.json()))
     }
 
     /// Puts an object in the place of the one whose `resourceVersion` it carries.
     func replace<Object: NamedObject>(_ object: Object) async throws -> Object {
-        try Codec.object(await self.send(.PUT, Self.path(Object.plural, object.metadata.name), body: Codec.json(object)))
+        try Codec.object(await self.send(.PUT, Self.path(Object.plural, object.metadata.name), body: object.json()))
     }
 
     /// Changes the fields of a JSON merge patch (RFC 7386).
@@ -55,7 +55,7 @@ extension ControllerClient {
     /// What the controller would do were this the cluster's spec.
     func plan(_ cluster: EtcdCluster) async throws -> Plan {
         let path = Self.path(EtcdCluster.plural, cluster.metadata.name, "plan")
-        return try Codec.plan(await self.send(.POST, path, body: Codec.json(cluster)))
+        return try Codec.plan(await self.send(.POST, path, body: cluster.json()))
     }
 }
 

@@ -11,7 +11,7 @@ struct ControllerClient: Sendable {
     private let http: HTTPClient
 
     /// No answer of a controller is larger than this.
-    private static let maximumAnswer = 64 << 20
+    static let maximumAnswer = 64 << 20
 
     /// Runs `body` with a client of a controller, and closes its connections.
     static func with<Result: Sendable>(

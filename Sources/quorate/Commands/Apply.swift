@@ -25,7 +25,7 @@ struct Apply: ControllerCommand {
     func run(in context: Context) async throws {
         let read = ManifestFiles.read(self.files)
         context.note((read.errors + read.warnings.map { "warning: \($0)" }).map { "\($0)\n" }.joined())
-        var worst: ExitStatus = read.errors.isEmpty ? .done : .usage
+        var worst: CommandStatus = read.errors.isEmpty ? .done : .usage
         for object in read.objects {
             do {
                 let outcome = try await Self.apply(object, with: context.client)

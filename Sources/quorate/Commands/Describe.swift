@@ -27,10 +27,10 @@ struct Describe: ControllerCommand {
                 cluster: cluster, events: events, snapshots: snapshots, now: context.now, style: context.terminal.style)
             context.print(view.lines())
         case .snapshot:
-            context.write(Codec.yamlText(try await context.client.get(EtcdSnapshot.self, self.name)))
+            context.write(try await context.client.get(EtcdSnapshot.self, self.name).yaml())
         case .restore:
             let restore = try await context.client.get(EtcdRestore.self, self.name)
-            context.write(Codec.yamlText(restore))
+            context.write(restore.yaml())
             context.print([""] + RestoreView.report(restore, now: context.now))
         }
     }

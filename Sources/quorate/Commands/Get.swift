@@ -51,8 +51,8 @@ struct Get: ControllerCommand {
     /// Objects in the form asked for.
     func text<Object: NamedObject>(of objects: [Object], isList: Bool, in context: Context) throws -> String {
         switch self.output {
-        case .json: return isList ? Codec.listText(objects) : "\(objects.map(Codec.jsonText).joined(separator: "\n"))\n"
-        case .yaml: return objects.map { Codec.yamlText($0) }.joined(separator: "---\n")
+        case .json: return isList ? Codec.listText(objects) : objects.map { Codec.jsonText($0) }.joined()
+        case .yaml: return objects.map { $0.yaml() }.joined(separator: "---\n")
         case .wide, nil:
             let table = Object.table(objects, now: context.now, wide: self.output == .wide)
             return table.lines(style: context.terminal.style).map { "\($0)\n" }.joined()

@@ -6,7 +6,8 @@ struct Restore: ControllerCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring a cluster back from a snapshot.",
         discussion: """
-            Without --approve, prints what would be done and ends with code 3. With it, does it, shows each phase, and prints \
+            Without --approve, lets the controller read the snapshot, prints what would be done, and ends with code 3; the \
+            restore then waits for approval. With it, does it, shows each phase, and prints \
             the report. Old data is moved aside, never deleted; the cluster gets a new id.
 
             Examples:
@@ -26,16 +27,17 @@ struct Restore: ControllerCommand {
 
     @OptionGroup var server: ServerOptions
 
+    /// How long the controller has to read the snapshot and say what a restore would do.
+    private static let patience: Duration = .seconds(120)
+
     func run(in context: Context) async throws {
         let cluster = try await context.client.get(EtcdCluster.self, self.name)
+        let restore = try await self.request(in: context)
         guard self.approve else {
-            context.print(
-                RestoreView.proposal(
-                    for: cluster, source: self.from, artifact: try await self.artifact(of: cluster, in: context),
-                    now: context.now))
+            let proposed = try await self.proposal(restore, in: context)
+            context.print(RestoreView.proposal(for: cluster, by: proposed, now: context.now))
             throw CommandError(.unsafe, "nothing was done. --approve carries it out.")
         }
-        let restore = try await self.begin(in: context)
         var progress = Progress(context: context, title: restore.reference)
         while true {
             let seen = try await context.client.get(EtcdRestore.self, restore.metadata.name)
@@ -51,35 +53,43 @@ struct Restore: ControllerCommand {
         }
     }
 
-    /// What the controller knows of the snapshot that would be taken.
-    private func artifact(of cluster: EtcdCluster, in context: Context) async throws -> SnapshotArtifact? {
-        let known = try await context.client.list(EtcdSnapshot.self).items.filter { $0.spec.clusterRef == self.name }
-        if let from = self.from {
-            let uri = RestoreSource.uri(of: from)
-            return ([cluster.status.backup.lastSnapshot] + known.map(\.status.artifact)).compactMap { $0 }.first {
-                $0.uri == uri
+    /// Waits until the controller has read the snapshot.
+    private func proposal(_ restore: EtcdRestore, in context: Context) async throws -> EtcdRestore {
+        let start = context.clock.uptime()
+        var progress = Progress(context: context, title: restore.reference)
+        while true {
+            let seen = try await context.client.get(EtcdRestore.self, restore.metadata.name)
+            switch seen.status.phase {
+            case .failed: throw CommandError(.failed, "\(restore.reference): \(seen.status.message)")
+            case .awaitingApproval where seen.status.report != nil: return seen
+            default: progress.show(seen.status.phase.rawValue, seen.status.message)
             }
+            guard context.clock.uptime() - start < Self.patience else {
+                throw CommandError(
+                    .failed,
+                    "the controller has not read the snapshot yet; look again with:  quorate describe er \(restore.metadata.name)"
+                )
+            }
+            try await context.clock.sleep(for: Progress.interval)
         }
-        let newest = known.compactMap(\.status.artifact).max { $0.takenAt < $1.takenAt }
-        guard let artifact = cluster.status.backup.lastSnapshot ?? newest else {
-            throw CommandError(
-                .unsafe, "\(self.name) has no snapshot to restore from. --from URI names one that was kept elsewhere.")
-        }
-        return artifact
     }
 
-    /// Approves the restore that waits for it, or asks for a new one.
-    private func begin(in context: Context) async throws -> EtcdRestore {
+    /// The restore that waits for approval, or a new one; approved when that was asked for.
+    private func request(in context: Context) async throws -> EtcdRestore {
+        let source = self.from.map(RestoreSource.uri)
         let waiting = try await context.client.list(EtcdRestore.self).items
-            .filter { $0.spec.clusterRef == self.name && !$0.spec.approved && $0.status.phase.awaits }
+            .filter {
+                $0.spec.clusterRef == self.name && !$0.spec.approved && $0.status.phase.awaits && $0.spec.source.from == source
+            }
             .max { $0.metadata.name < $1.metadata.name }
-        if let waiting, self.from == nil || waiting.spec.source.from == self.from.map(RestoreSource.uri) {
+        if let waiting {
+            guard self.approve else { return waiting }
             return try await context.client.patch(EtcdRestore.self, waiting.metadata.name, #"{"spec":{"approved":true}}"#)
         }
         var restore = EtcdRestore(
             metadata: ObjectMeta(name: context.now.name(after: self.name)), spec: EtcdRestoreSpec(clusterRef: self.name))
-        restore.spec.source = RestoreSource(from: self.from.map(RestoreSource.uri))
-        restore.spec.approved = true
+        restore.spec.source = RestoreSource(from: source)
+        restore.spec.approved = self.approve
         return try await context.client.create(restore)
     }
 }

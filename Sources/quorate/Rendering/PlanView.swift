@@ -10,16 +10,21 @@ enum PlanView {
             table.rows = plan.steps.enumerated().map { index, step in
                 [
                     .init(String(index + 1)), .init(step.action), .init(step.risk.rawValue, self.colour(of: step.risk)),
-                    .init("\(step.toleranceBefore) -> \(step.toleranceAfter)"), .init(step.why),
+                    .init("\(self.tolerance(step.toleranceBefore)) -> \(self.tolerance(step.toleranceAfter))"), .init(step.why),
                 ]
             }
             lines += [""] + table.lines(style: style, indent: 2)
-            lines += ["", "  TOLERANCE is how many members may fail, before and after the step, with quorum kept."]
+            lines += ["", "  TOLERANCE is how many members may fail with quorum kept, before and after the step."]
         }
         if !plan.blocked.isEmpty {
             lines += ["", style.paint("Blocked", .bold)] + DescribeView.blocked(plan.blocked, now: now)
         }
         return lines
+    }
+
+    /// Below zero there is no quorum to lose.
+    private static func tolerance(_ members: Int) -> String {
+        members < 0 ? "none" : String(members)
     }
 
     private static func colour(of risk: PlanStep.Risk) -> Style.Colour? {

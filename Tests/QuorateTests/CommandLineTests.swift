@@ -1,0 +1,166 @@
+internal import ArgumentParser
+internal import ClusterAPI
+internal import Testing
+
+@testable internal import quorate
+
+@Suite("The command line")
+struct CommandLineTests {
+    private func ending(_ arguments: String...) -> (status: CommandStatus, text: String) {
+        do {
+            _ = try Quorate.parseAsRoot(arguments)
+            return (.done, "")
+        } catch {
+            return Entry.ending(of: error)
+        }
+    }
+
+    @Test(
+        "A wrong command line ends with 2",
+        arguments: [
+            ["get"], ["get", "xx"], ["get", "ec", "-o", "toml"], ["frobnicate"], ["plan"],
+            ["plan", "orders", "-f", "orders.yaml"],
+            ["run", "--listen", "7300"], ["run", "--log-level", "loud"], ["run", "--store", "127.0.0.1:2379"],
+            ["run", "--store", ""],
+            ["apply"], ["completions", "tcsh"], ["restore"], ["delete", "ec"], ["validate"],
+        ])
+    func wrong(arguments: [String]) {
+        do {
+            _ = try Quorate.parseAsRoot(arguments)
+            Issue.record("\(arguments) was taken")
+        } catch {
+            let ending = Entry.ending(of: error)
+            #expect(ending.status == .usage)
+            #expect(ending.text.hasPrefix("Error: "))
+        }
+    }
+
+    @Test(
+        "A right one is taken",
+        arguments: [
+            ["get", "ec"], ["get", "EtcdClusters", "orders", "-o", "json"], ["get", "es", "--watch"],
+            ["run", "specs/", "a.yaml"],
+            ["run", "--listen", "unix:/run/q.sock", "--store", "http://a:2379,https://b:2379", "--log-format", "json"],
+            ["restore", "orders", "--from", "file:///a", "--approve"], ["plan", "-f", "orders.yaml"],
+            ["delete", "ec", "orders", "--yes"],
+            ["snapshot", "orders", "--wait"], ["apply", "-f", "a", "-f", "b"], ["completions", "fish"], ["version"],
+        ])
+    func right(arguments: [String]) throws {
+        _ = try Quorate.parseAsRoot(arguments)
+    }
+
+    @Test("Every command has help with an example")
+    func help() {
+        func walk(_ command: any ParsableCommand.Type, _ path: [String]) {
+            let commands = command.configuration.subcommands + command.configuration.groupedSubcommands.flatMap(\.subcommands)
+            if commands.isEmpty {
+                let ending = Entry.ending(of: CleanExit.helpRequest(command))
+                #expect(ending.status == .done)
+                #expect(command.configuration.discussion.contains("Example"), "\(path)")
+                #expect(command.configuration.discussion.contains("quorate \(path.joined(separator: " "))"), "\(path)")
+                #expect(!command.configuration.abstract.isEmpty)
+            }
+            for command in commands { walk(command, path + [command._commandName]) }
+        }
+        walk(Quorate.self, [])
+    }
+
+    @Test("Errors end as they say")
+    func endings() {
+        #expect(Entry.ending(of: CommandError(.unsafe, "no")) == (.unsafe, "error: no\n"))
+        #expect(Entry.ending(of: CommandError.quietly(.usage)) == (.usage, ""))
+        #expect(Entry.ending(of: CancellationError()).status == .failed)
+        for (code, status) in [
+            (400, CommandStatus.usage), (422, .usage), (403, .unsafe), (404, .failed), (409, .failed), (500, .failed),
+        ] {
+            #expect(Entry.ending(of: RefusedRequest(code: code, reason: "", message: "m")) == (status, "error: m\n"))
+        }
+    }
+
+    @Test(
+        "Kinds by all of their names",
+        arguments: [
+            ("ec", ResourceKind.cluster), ("etcdcluster", .cluster), ("etcdclusters", .cluster), ("EtcdCluster", .cluster),
+            ("es", .snapshot),
+            ("etcdsnapshots", .snapshot), ("er", .restore), ("EtcdRestore", .restore), ("pods", nil),
+        ])
+    func kinds(name: String, kind: ResourceKind?) {
+        #expect(ResourceKind(argument: name) == kind)
+    }
+
+    @Test(
+        "Where a controller listens",
+        arguments: [
+            ("127.0.0.1:7300", "127.0.0.1:7300", "http://127.0.0.1:7300"), ("[::1]:7300", "[::1]:7300", "http://[::1]:7300"),
+            ("unix:/run/q.sock", "unix:/run/q.sock", "http+unix:///run/q.sock"),
+            ("unix:///run/q.sock", "unix:/run/q.sock", "http+unix:///run/q.sock"),
+        ])
+    func listen(text: String, description: String, url: String) throws {
+        let address = try #require(ListenAddress(argument: text))
+        #expect(address.description == description)
+        #expect(address.url == url)
+        _ = try ServerAddress(url)
+    }
+
+    @Test("Where none listens", arguments: ["", ":", "host", ":7300", "host:", "host:70000", "host:-1", "unix:"])
+    func listenNowhere(text: String) {
+        #expect(ListenAddress(argument: text) == nil)
+    }
+
+    @Test(
+        "Where a controller is",
+        arguments: [
+            ("http://127.0.0.1:7300", "http://127.0.0.1:7300/x"), ("http://127.0.0.1:7300/", "http://127.0.0.1:7300/x"),
+            ("http+unix:///run/q s.sock", "http+unix://%2Frun%2Fq%20s.sock/x"),
+            ("http+unix://%2Frun%2Fq.sock/", "http+unix://%2Frun%2Fq.sock/x"),
+        ])
+    func server(text: String, url: String) throws {
+        let address = try ServerAddress(text)
+        #expect(address.url("/x") == url)
+        #expect(address.description == text)
+    }
+
+    @Test(
+        "Where none is",
+        arguments: ["", "127.0.0.1:7300", "ftp://a", "http://", "http://a/b", "http://a b", "http+unix://", "http+unix:///"])
+    func serverNowhere(text: String) {
+        #expect(throws: CommandError.self) { try ServerAddress(text) }
+    }
+
+    @Test("Paths are shaped as Kubernetes shapes them")
+    func paths() {
+        #expect(ControllerClient.path("etcdclusters") == "/apis/quorate.dev/v1alpha1/namespaces/default/etcdclusters")
+        #expect(
+            ControllerClient.path("etcdclusters", "a/b", "plan")
+                == "/apis/quorate.dev/v1alpha1/namespaces/default/etcdclusters/a%2Fb/plan")
+    }
+
+    @Test("A stream is cut into lines wherever it is cut into parts")
+    func splitting() throws {
+        let text = Array("a\n\nbc\nd".utf8)
+        for cut in 0...text.count {
+            var splitter = LineSplitter(limit: 10)
+            let lines = try splitter.push(text[..<cut]) + splitter.push(text[cut...])
+            #expect(lines == [[0x61], [0x62, 0x63]])
+        }
+        var splitter = LineSplitter(limit: 2)
+        #expect(throws: CommandError.self) { try splitter.push([1, 2, 3]) }
+    }
+
+    @Test("Names of what is made are fit and not too long")
+    func names() {
+        #expect(Samples.now.name(after: "orders") == "orders-20261122t230256z")
+        #expect(Samples.now.name(after: String(repeating: "a", count: 63)).count == 63)
+        #expect(RestoreSource.uri(of: "file:///a") == "file:///a")
+        #expect(RestoreSource.uri(of: "/a/./b/../c") == "file:///a/c")
+        #expect(RestoreSource.uri(of: "c").hasPrefix("file:///"))
+    }
+
+    @Test("What deleting means")
+    func deleting() {
+        var cluster = Samples.cluster()
+        #expect(Delete.meaning(of: cluster).contains("keep their data"))
+        cluster.spec.deletionPolicy = .delete
+        #expect(Delete.meaning(of: cluster).contains("for good"))
+    }
+}
