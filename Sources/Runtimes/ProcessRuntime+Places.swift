@@ -44,6 +44,7 @@ extension ProcessRuntime {
     public func retire(_ member: String, of cluster: ClusterPlace, label: String) async throws(RuntimeError) -> String? {
         let directory = try cluster.memberDirectory(member)
         guard try onDisk({ () throws(DiskError) in try self.disk.stat(directory.path) }) != nil else { return nil }
+        let lock = try await self.lock(directory)
         guard try self.table.scan(for: [directory.data]).isEmpty else {
             throw RuntimeError(.refused, "\(member) still runs: stop it first")
         }
@@ -52,6 +53,7 @@ extension ProcessRuntime {
         let record = try? directory.record(on: self.disk)
         let path = try self.moveAside(directory, name: "\(member)-\(safe)", of: cluster)
         if let record { try self.registry.free(record, of: directory) }
+        try onDisk { () throws(DiskError) in try lock.close() }
         self.forget(directory)
         return path
     }
@@ -95,6 +97,36 @@ extension ProcessRuntime {
         }
     }
 
+    // MARK: - Locks
+
+    /// What other controllers wait for while a member is started, moved aside, or its record changed. Given up when it is
+    /// closed, or with the last reference to it.
+    func lock(_ directory: MemberDirectory) async throws(RuntimeError) -> any DiskFile {
+        let deadline = self.clock.uptime() + .seconds(10)
+        while true {
+            if let lock = try self.tryLock(directory) { return lock }
+            guard self.clock.uptime() < deadline else {
+                throw RuntimeError(.refused, "\(directory.path) has been locked by another controller for 10 s")
+            }
+            try await self.pause(.milliseconds(5))
+        }
+    }
+
+    private func tryLock(_ directory: MemberDirectory) throws(RuntimeError) -> (any DiskFile)? {
+        try onDisk { () throws(DiskError) in
+            let file = try self.disk.open(directory.path + "/lock", .create)
+            return try file.tryLock() ? file : nil
+        }
+    }
+
+    /// Changes a member's record. Left for the next look when another holds the lock.
+    func note(_ directory: MemberDirectory, _ change: (inout MemberRecord) -> Void) throws(RuntimeError) {
+        guard let lock = try self.tryLock(directory), var record = try directory.record(on: self.disk) else { return }
+        change(&record)
+        try directory.write(record, on: self.disk)
+        try onDisk { () throws(DiskError) in try lock.close() }
+    }
+
     // MARK: - Restoring
 
     public func restore(
@@ -124,6 +156,7 @@ extension ProcessRuntime {
         guard result.ending == .exited(0) else {
             throw RuntimeError(.badSnapshot, "\(snapshot) could not be restored: \(result.lastWords)")
         }
+        let lock = try await self.lock(directory)
         try self.refuseUnlessEmpty(directory, member)
         guard var current = try directory.record(on: self.disk) else {
             throw RuntimeError(.refused, "\(member) lost its place while its snapshot was restored")
@@ -139,6 +172,7 @@ extension ProcessRuntime {
         }
         current.ran = true
         try directory.write(current, on: self.disk)
+        try onDisk { () throws(DiskError) in try lock.close() }
     }
 
     private func refuseUnlessEmpty(_ directory: MemberDirectory, _ member: String) throws(RuntimeError) {

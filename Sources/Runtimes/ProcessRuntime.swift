@@ -22,6 +22,8 @@ public actor ProcessRuntime: Runtime {
         public var logLimit: Int64 = 16 << 20
         /// How many rotated logs are kept of each member.
         public var logsKept = 5
+        /// How long a start watches the new process, to notice one that ends at once. It returns sooner when it made data.
+        public var startWatch: Duration = .milliseconds(100)
         /// What members inherit, and where `PATH` is looked up.
         public var environment: [String: String] = ProcessInfo.processInfo.environment
 
@@ -97,11 +99,7 @@ public actor ProcessRuntime: Runtime {
         at directory: MemberDirectory, _ record: MemberRecord, _ process: ProcessIdentity?
     ) throws(RuntimeError) -> MemberProcess {
         let data = try directory.dataState(ran: record.ran, on: self.disk)
-        if data == .present, !record.ran {
-            var seen = record
-            seen.ran = true
-            try directory.write(seen, on: self.disk)
-        }
+        if data == .present, !record.ran { try self.note(directory) { $0.ran = true } }
         return MemberProcess(
             place: record.place(in: directory), pid: process?.pid, startedAt: process.map { self.table.startTime(of: $0) },
             data: data, lastWords: process == nil && !record.stopped ? self.lastWords(of: directory) : nil)
@@ -150,10 +148,10 @@ public actor ProcessRuntime: Runtime {
         guard try directory.record(on: self.disk) != nil else {
             throw RuntimeError(.refused, "\(member) has no place in \(cluster.name)")
         }
-        let lock = try await self.startLock(of: directory)
+        let lock = try await self.lock(directory)
+        try await self.settle(directory)
         // No waiting from here to the start, so that nothing can come between the look and the act: no other call, nor,
         // by the lock, another controller.
-        self.reap()
         guard var record = try directory.record(on: self.disk) else {
             throw RuntimeError(.refused, "\(member) has no place in \(cluster.name)")
         }
@@ -185,40 +183,34 @@ public actor ProcessRuntime: Runtime {
         let pid = try command.spawn()
         self.children[pid] = directory.data
         self.endings[directory.data] = nil
-        // A program's command line is not there yet in the first moment of its life. The lock is held until it is, so
-        // that whoever looks next finds the process.
-        let deadline = self.clock.uptime() + .seconds(5)
-        while self.children[pid] != nil, try self.processes(on: [directory.data]).isEmpty {
-            guard self.clock.uptime() < deadline else {
-                try ProcessHandle(pid)?.signal(SIGKILL)
-                throw RuntimeError(
-                    .startFailed, "\(engine.path) runs, but not under the name etcd: it could not be found again")
-            }
-            try await self.pause(.milliseconds(1))
-            self.reap()
+        // The lock is held until the process can be found, so that whoever looks next finds it.
+        try await self.settle(directory)
+        if self.children[pid] != nil, try self.processes(on: [directory.data]).isEmpty {
+            try ProcessHandle(pid)?.signal(SIGKILL)
+            throw RuntimeError(.startFailed, "\(engine.path) runs, but not under the name etcd: it could not be found again")
         }
         try onDisk { () throws(DiskError) in try lock.close() }
         return try await self.watchStart(in: directory, hadData: data == .present)
     }
 
-    /// Held while a member is looked for and started; given up with the last reference to it.
-    private func startLock(of directory: MemberDirectory) async throws(RuntimeError) -> any DiskFile {
-        let file = try onDisk { () throws(DiskError) in try self.disk.open(directory.path + "/lock", .create) }
-        let deadline = self.clock.uptime() + .seconds(10)
-        while try !onDisk({ () throws(DiskError) in try file.tryLock() }) {
-            guard self.clock.uptime() < deadline else {
-                throw RuntimeError(.refused, "\(directory.path) is being started by another controller")
-            }
-            try await self.pause(.milliseconds(5))
+    /// Waits until a child of this process is either found or reaped. It is neither in the first moment of its life, when
+    /// its command line is not there yet, nor in the last, when some of its threads still end and hold its files.
+    private func settle(_ directory: MemberDirectory) async throws(RuntimeError) {
+        let deadline = self.clock.uptime() + .seconds(5)
+        self.reap()
+        while self.children.values.contains(directory.data), try self.processes(on: [directory.data]).isEmpty,
+            self.clock.uptime() < deadline
+        {
+            try await self.pause(.milliseconds(1))
+            self.reap()
         }
-        return file
     }
 
-    /// Waits until the new process made its data, or for a moment where it had some, to notice one that ends at once.
+    /// Watches a new process for a moment, to notice one that ends at once.
     private func watchStart(in directory: MemberDirectory, hadData: Bool) async throws(RuntimeError) -> MemberProcess {
-        let deadline = self.clock.uptime() + .milliseconds(hadData ? 100 : 1000)
+        let deadline = self.clock.uptime() + self.settings.startWatch
         while true {
-            self.reap()
+            try await self.settle(directory)
             guard let record = try directory.record(on: self.disk) else {
                 throw RuntimeError(.startFailed, "\(directory.path) was moved away")
             }
@@ -235,10 +227,9 @@ public actor ProcessRuntime: Runtime {
     public func stop(_ member: String, of cluster: ClusterPlace, grace: Duration) async throws(RuntimeError) {
         let directory = try cluster.memberDirectory(member)
         let processes = try self.table.scan(for: [directory.data])[directory.data] ?? []
-        if !processes.isEmpty, var record = try directory.record(on: self.disk), !record.stopped {
-            record.stopped = true
+        if !processes.isEmpty, let record = try directory.record(on: self.disk), !record.stopped {
             // Only for its last words: a full disk must not keep a member from being stopped.
-            try? directory.write(record, on: self.disk)
+            try? self.note(directory) { $0.stopped = true }
         }
         for process in processes { try await self.end(process, on: directory, grace: grace) }
         self.reap()

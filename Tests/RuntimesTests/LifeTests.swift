@@ -152,7 +152,7 @@ struct LifeTests {
     func portTaken(_ engine: TestEngine) async throws {
         try engine.require()
         try await Machine.run { machine in
-            let runtime = machine.runtime()
+            let runtime = machine.runtime { $0.startWatch = .seconds(20) }
             let cluster = machine.cluster("orders", engine.choice)
             let place = try await runtime.provision("a", of: cluster)
             let port = try #require(place.clientURL.split(separator: ":").last.flatMap { Int($0) })
@@ -210,8 +210,8 @@ struct LifeTests {
             let runtime = machine.runtime()
             let found = try await runtime.members(of: cluster)[0]
             let pid = try #require(found.pid)
-            #expect(found.data == .present)
             try await runtime.healthy([found.place], engine)
+            #expect(try await runtime.members(of: cluster)[0].data == .present)
             #expect(getppid() != pid && getsid(pid) == pid)
             try await runtime.stop("a", of: cluster, grace: .seconds(10))
             #expect(try await runtime.members(of: cluster)[0].pid == nil)

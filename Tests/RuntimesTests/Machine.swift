@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Platform
+internal import Synchronization
 internal import Testing
 
 @testable internal import Runtimes
@@ -106,14 +107,14 @@ extension ProcessRuntime {
         var places: [MemberPlace] = []
         for member in members { places.append(try await self.provision(member, of: cluster)) }
         let options = options(places)
-        let processes = try await withThrowingTaskGroup(of: MemberProcess.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             for member in members {
-                group.addTask { try await self.start(member, of: cluster, with: options) }
+                group.addTask { _ = try await self.start(member, of: cluster, with: options) }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            try await group.waitForAll()
         }
         try await self.healthy(places, engine)
-        return processes.sorted { $0.place.name < $1.place.name }
+        return try await self.members(of: cluster)
     }
 
     nonisolated func etcdctl(_ engine: TestEngine, _ places: [MemberPlace], _ arguments: [String]) async throws -> ToolResult {
@@ -155,26 +156,41 @@ func exists(_ pid: Int32) -> Bool {
     kill(pid, 0) == 0
 }
 
+/// Ports beside each other that nobody listens on, below the kernel's range for outgoing connections. Each call's are
+/// other ones, as tests run beside each other.
+func freePorts(_ count: Int) throws -> ClosedRange<Int> {
+    for _ in 0..<100 {
+        let base = nextPort.wrappingAdd(count, ordering: .relaxed).oldValue
+        let range = base...(base + count - 1)
+        if range.allSatisfy({ (try? Listener(port: $0)) != nil }) { return range }
+    }
+    throw RuntimeError(.noPort, "no \(count) ports beside each other are free")
+}
+
+private let nextPort = Atomic(10_000 + Int(getpid()) % 900 * 10)
+
 /// A server's socket on 127.0.0.1 that only holds its port.
 final class Listener {
     let port: Int
     private let descriptor: Int32
 
-    init(port: Int = 0) throws {
+    init(port: Int) throws {
         self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = self.descriptor
+        var yes: Int32 = 1
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         let codes = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe [bind(descriptor, pointer, size), listen(descriptor, 1), getsockname(descriptor, pointer, &size)]
+                unsafe [bind(descriptor, pointer, size), listen(descriptor, 1)]
             }
         }
-        self.port = Int(in_port_t(bigEndian: address.sin_port))
-        try #require(codes == [0, 0, 0])
+        self.port = port
+        guard codes == [0, 0] else { throw RuntimeError(.noPort, "\(port)") }
     }
 
     deinit { close(self.descriptor) }

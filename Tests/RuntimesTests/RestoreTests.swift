@@ -38,7 +38,7 @@ struct RestoreTests {
             try await runtime.restore("b", of: cluster, from: snapshot, with: options)
             let restored = try await machine.runtime().members(of: cluster)
             #expect(restored == [MemberProcess(place: place, pid: nil, startedAt: nil, data: .present)])
-            #expect(try machine.disk.list(cluster.dataDirectory + "/b") == ["data", "place.json"])
+            #expect(try machine.disk.list(cluster.dataDirectory + "/b") == ["data", "lock", "place.json"])
 
             _ = try await runtime.start("b", of: cluster, with: optionsAfterRestore(place))
             try await runtime.healthy([place], engine)
