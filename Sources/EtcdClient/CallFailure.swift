@@ -2,6 +2,9 @@ internal import EtcdWire
 internal import GRPCCore
 
 /// Why one attempt failed: what the caller is told, and what can be done about it.
+///
+/// gRPC reports what the server said and what befell the connection alike. What a server says either comes with metadata
+/// (as the answer to a unary call does) or begins as all of etcd's errors do.
 struct CallFailure: Error {
     var error: EtcdError
     /// Whether the connection is to blame, and not the server's verdict.
@@ -20,8 +23,8 @@ struct CallFailure: Error {
             self.error = error
         case let error as RPCError:
             let code = EtcdError.Code(rawValue: error.code.rawValue) ?? .unknown
-            // What a server sends has metadata; what gRPC makes up in its place has none.
-            let isLocal = isUnsent || error.metadata.isEmpty && (code == .unavailable || code == .deadlineExceeded)
+            let isVerdict = !isUnsent && (!error.metadata.isEmpty || error.message.hasPrefix("etcdserver: "))
+            let isLocal = !isVerdict && (isUnsent || code == .unavailable || code == .deadlineExceeded)
             self.isConnectionLost = isLocal
             let message = isLocal ? "\(endpoint): \(Self.reason(error, code, timeout))" : error.message
             self.error = EtcdError(code, message, isUnsent: isUnsent)
@@ -42,7 +45,10 @@ struct CallFailure: Error {
     }
 
     private static func reason(_ error: RPCError, _ code: EtcdError.Code, _ timeout: Duration) -> String {
-        guard code != .deadlineExceeded else { return "no answer within \(timeout)" }
+        guard code != .deadlineExceeded else {
+            let milliseconds = ((timeout + .microseconds(500)) / .milliseconds(1)).rounded(.down)
+            return "no answer within \(milliseconds / 1000) seconds"
+        }
         return error.cause.map { "\($0)" } ?? error.message
     }
 }

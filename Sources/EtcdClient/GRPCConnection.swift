@@ -62,8 +62,8 @@ struct GRPCConnection: Sendable {
                         return false
                     }
                 }
-                guard isEnded || staysOpen == false, !Task.isCancelled else {
-                    throw RPCError(code: .unavailable, message: "the server ended the stream")
+                guard isEnded || !staysOpen, !Task.isCancelled else {
+                    throw EtcdError(.unavailable, "\(channel.endpoint): the server ended the stream")
                 }
             } catch {
                 var failure = CallFailure(error, of: channel.endpoint, progress, timeout: limit)

@@ -3,7 +3,7 @@ import EtcdWire
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
+@Suite(.serialized, .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
 struct CallTests {
     @Test(arguments: EtcdVersion.enabled)
     func keysAndValues(version: EtcdVersion) async throws {

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Synchronization
 
 /// An etcd member of a real release, on loopback ports of its own and with a data directory of its own, that ends with the
@@ -116,13 +117,17 @@ public final class EtcdProcess: Sendable {
 }
 
 extension EtcdProcess {
-    /// How many connections its clients hold to its client port, as the kernel tells.
-    public func establishedConnections() -> Int {
+    /// How many connections this process holds to the member's client port, as the kernel tells.
+    public func connectionsOfThisProcess() throws -> Int {
+        let files = FileManager.default
+        let sockets = try files.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { descriptor in
+            try? files.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+        }
         let port = String(self.clientPort, radix: 16, uppercase: true)
         let remote = "0100007F:" + String(repeating: "0", count: 4 - port.count) + port
         return TemporaryDirectory.readText("/proc/self/net/tcp").split(separator: "\n").count { line in
             let fields = line.split(separator: " ")
-            return fields.count > 3 && fields[2] == remote && fields[3] == "01"
+            return fields.count > 9 && fields[2] == remote && fields[3] == "01" && sockets.contains("socket:[\(fields[9])]")
         }
     }
 }
