@@ -8,6 +8,7 @@ internal import Synchronization
 /// names after `syncDirectory` of their directory (for a rename: of both); a new directory at once.
 public final class SimulatedDisk: Disk {
     private let state: Mutex<SimulatedDiskState>
+    private let observer = Mutex<(@Sendable (SimulatedDisk) -> Void)?>(nil)
 
     /// - Parameter capacity: The bytes all files together may have before writes fail with `ENOSPC`.
     public init(seed: UInt64, capacity: Int64 = .max) {
@@ -28,6 +29,11 @@ public final class SimulatedDisk: Disk {
     }
 
     public var isStopped: Bool { self.state.withLock { $0.isStopped } }
+
+    /// Has `body` look at a copy of the disk after each changing operation, as it would be had the machine stopped there.
+    public func observe(_ body: (@Sendable (SimulatedDisk) -> Void)?) {
+        self.observer.withLock { $0 = body }
+    }
 
     /// Makes one changing operation fail with an error number, and with `sticky` all that follow it too. A sync that fails
     /// drops the written bytes from what will ever be durable, while reads still see them, as Linux does.
@@ -51,6 +57,9 @@ public final class SimulatedDisk: Disk {
     public func setCapacity(_ capacity: Int64) {
         self.state.withLock { $0.capacity = capacity }
     }
+
+    /// How many operations a power cut now could lose. When there are none all crash states are the same.
+    public var unsyncedCount: Int { self.state.withLock { $0.unsynced.count } }
 
     /// The disks that may be found after a power cut at this moment.
     public func crashStates() -> [CrashState] {
@@ -123,9 +132,12 @@ public final class SimulatedDisk: Disk {
     fileprivate func locked<Value: Sendable>(
         _ body: (inout SimulatedDiskState) throws(DiskError) -> Value
     ) throws(DiskError) -> Value {
-        let result = self.state.withLock { state in
-            Result { () throws(DiskError) in try body(&state) }
+        let (result, changed) = self.state.withLock { state in
+            let before = state.operationCount
+            let result = Result { () throws(DiskError) in try body(&state) }
+            return (result, state.operationCount == before ? nil : state)
         }
+        if let changed, let observer = self.observer.withLock({ $0 }) { observer(SimulatedDisk(changed)) }
         return try result.get()
     }
 }
@@ -233,7 +245,7 @@ private final class SimulatedFile: DiskFile {
     ) throws(DiskError) -> Value {
         try self.disk.locked { (state) throws(DiskError) in
             try state.checkRunning(operation, self.path)
-            guard state.openHandles.contains(self.handle) else { throw DiskError(operation, self.path, code: EBADF) }
+            guard state.openHandles[self.handle] != nil else { throw DiskError(operation, self.path, code: EBADF) }
             return try body(&state)
         }
     }

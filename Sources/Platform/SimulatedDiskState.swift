@@ -47,7 +47,8 @@ struct SimulatedDiskState: Sendable {
     var files: [Int: File] = [:]
     var directories: [Int: Directory] = [Self.root: Directory()]
     var unsynced: [Unsynced] = []
-    var openHandles: Set<Int> = []
+    /// The file each open handle is of.
+    var openHandles: [Int: Int] = [:]
     var nextNumber = 1
     var operationCount = 0
     var stopAfter = Int.max
@@ -135,12 +136,12 @@ struct SimulatedDiskState: Sendable {
             self.unsynced.append(.name(NameChange(to: (directory, name), node: node, unsynced: [directory])))
         }
         let handle = self.number()
-        self.openHandles.insert(handle)
+        self.openHandles[handle] = node
         return (node, handle)
     }
 
     mutating func close(_ node: Int, _ handle: Int) {
-        self.openHandles.remove(handle)
+        self.openHandles[handle] = nil
         if self.files[node]?.lockHolder == handle { self.files[node]!.lockHolder = nil }
     }
 
@@ -207,6 +208,23 @@ struct SimulatedDiskState: Sendable {
             if change.unsynced.isEmpty { self.makeDurable(change) } else { kept.append(.name(change)) }
         }
         self.unsynced = kept
+        self.forgetRemovedFiles()
+    }
+
+    /// Drops files that no name, no handle and no unsynced operation leads to.
+    private mutating func forgetRemovedFiles() {
+        var reachable = Set(self.openHandles.values)
+        for directory in self.directories.values {
+            reachable.formUnion(directory.current.values)
+            reachable.formUnion(directory.durable.values)
+        }
+        for operation in self.unsynced {
+            switch operation {
+            case .data(let node, _): reachable.insert(node)
+            case .name(let change): reachable.insert(change.node)
+            }
+        }
+        if reachable.count < self.files.count { self.files = self.files.filter { reachable.contains($0.key) } }
     }
 
     private mutating func makeDurable(_ change: NameChange) {
@@ -246,7 +264,7 @@ struct SimulatedDiskState: Sendable {
         }
         change.apply(to: &self.files[node]!.current)
         self.files[node]!.modified = self.operationCount
-        self.unsynced.append(.data(node: node, change))
+        self.unsynced.append(.data(node: node, change.wholeSectors(of: self.files[node]!.current)))
     }
 
     mutating func sync(_ node: Int, _ path: String) throws(DiskError) {
@@ -311,6 +329,16 @@ extension SimulatedDiskState.Change {
                 bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
             }
         }
+    }
+
+    /// The write as the cache hands it to the disk: with what earlier writes left in the sectors it touches. So a sector never
+    /// holds a later write without an earlier one.
+    fileprivate func wholeSectors(of bytes: [UInt8]) -> SimulatedDiskState.Change {
+        guard case .write(let offset, let written) = self, !written.isEmpty else { return self }
+        let sector = SimulatedDiskState.sectorBytes
+        let start = offset / sector * sector
+        let end = min(bytes.count, (offset + written.count + sector - 1) / sector * sector)
+        return .write(offset: start, bytes: Array(bytes[start..<end]))
     }
 
     /// A write whose 512-byte sectors were each kept or lost by a coin; a lost one keeps what was there.

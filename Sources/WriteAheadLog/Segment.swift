@@ -101,7 +101,8 @@ enum Tail: Equatable {
 
     /// Whether a sector of the record is all zeros, as one that was never written is (etcd's own rule).
     private static func hasLostSector(_ bytes: [UInt8], at offset: Int) -> Bool {
-        guard offset + Frame.headerBytes <= bytes.count else { return true }
+        // A segment's size is a multiple of 8 whatever a crash kept of it.
+        guard offset + Frame.headerBytes <= bytes.count else { return false }
         let field = Frame.lengthField(bytes, at: offset)
         let length = Int(clamping: field & 0x00FF_FFFF_FFFF_FFFF)
         let (sum, overflow) = length.addingReportingOverflow(offset + 2 * Frame.headerBytes - 1)

@@ -1,0 +1,200 @@
+import EtcdWire
+import Platform
+import Testing
+
+@testable import WriteAheadLog
+
+/// A power cut after every operation, in eight forms each.
+@Suite struct CrashTests {
+    private static func run(seed: UInt64, stopAfter: Int, ignoringSyncs: Bool = false) -> LogWorkload {
+        var workload = LogWorkload(seed: seed &+ UInt64(stopAfter))
+        if ignoringSyncs { workload.disk.ignoreSyncs() }
+        workload.disk.stop(after: stopAfter)
+        workload.run(batches: 20, seed: seed)
+        return workload
+    }
+
+    private static func problems(seed: UInt64, ignoringSyncs: Bool = false) -> [String] {
+        let total = self.run(seed: seed, stopAfter: .max).disk.operationCount
+        var problems: [String] = []
+        for operation in 0...total {
+            let workload = self.run(seed: seed, stopAfter: operation, ignoringSyncs: ignoringSyncs)
+            let states = workload.disk.crashStates()
+            // With nothing unsynced the eight are the same.
+            for crash in workload.disk.unsyncedCount == 0 ? states[..<1] : states[...] {
+                guard let problem = workload.problem(after: crash.disk) else { continue }
+                problems.append("seed \(seed), stopped after \(operation), \(crash.kind): \(problem)")
+            }
+        }
+        return problems
+    }
+
+    @Test(arguments: [UInt64(1), 2]) func nothingAcknowledgedIsLost(_ seed: UInt64) {
+        #expect(Self.problems(seed: seed) == [])
+    }
+
+    @Test func withoutSyncsItWouldBeSeen() {
+        #expect(Self.problems(seed: 1, ignoringSyncs: true).count > 10)
+    }
+
+    /// A second power cut, at every operation of the recovery from the first.
+    @Test(arguments: [UInt64(3)]) func recoveryCanBeInterrupted(_ seed: UInt64) throws {
+        let total = Self.run(seed: seed, stopAfter: .max).disk.operationCount
+        for operation in stride(from: 5, through: total, by: 19) {
+            let workload = Self.run(seed: seed, stopAfter: operation)
+            for kind in CrashKind.all {
+                let whole = workload.disk.afterCrash(kind)
+                _ = workload.problem(after: whole)
+                for second in 0..<whole.operationCount {
+                    let disk = workload.disk.afterCrash(kind)
+                    disk.stop(after: second)
+                    // The recovery ends with an append nobody was told of, so any end of it is right.
+                    _ = workload.problem(after: disk)
+                    for again in disk.crashStates() {
+                        var later = workload
+                        later.offered = workload.offered
+                        let problem = later.problemIgnoringProbe(after: again.disk)
+                        let place = "seed \(seed), \(operation) \(kind), then \(second) \(again.kind)"
+                        #expect(problem == nil, "\(place): \(problem ?? "")")
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension LogWorkload {
+    /// Like ``problem(after:)``, where an interrupted recovery may have left the entry it tries out at the end.
+    func problemIgnoringProbe(after disk: SimulatedDisk) -> String? {
+        do {
+            guard try disk.stat(Self.directory) != nil else { return self.acknowledged.isEmpty ? nil : "no log" }
+            let summary = try LogReader.read(Self.directory, disk: disk, configuration: self.configuration)
+            let start = summary.validSnapshots.last ?? WALSnapshot()
+            let (_, contents) = try WriteAheadLog.open(
+                Self.directory, after: start, disk: disk, configuration: self.configuration)
+            let kept = self.offered.prefix(Int(start.index)) + contents.entries.filter { $0.term == 1 }
+            guard kept.count >= self.acknowledged.count else {
+                return "\(self.acknowledged.count) acknowledged, \(kept.count) found"
+            }
+            return kept.elementsEqual(self.offered.prefix(kept.count)) ? nil : "entries differ from those offered"
+        } catch {
+            return "\(error)"
+        }
+    }
+}
+
+/// Damage to what was durable: the same answer, or a refusal that names file and offset. Never fewer entries.
+@Suite struct DamageTests {
+    /// 1 when it was refused.
+    private func check(
+        _ disk: SimulatedDisk, _ expected: LogContents, _ place: String, _ configuration: WALConfiguration
+    ) -> Int {
+        do throws(WALError) {
+            let found = try LogReader.read(
+                LogWorkload.directory, after: WALSnapshot(), disk: disk, configuration: configuration)
+            #expect(found.entries == expected.entries, "\(place): read \(found.entries.count) entries")
+            return 0
+        } catch {
+            #expect(error.path.hasPrefix(LogWorkload.directory), "\(place): \(error)")
+            #expect(error.offset != nil || error.code != .corrupt, "\(place): \(error)")
+            return 1
+        }
+    }
+
+    @Test func everyByteFlipped() throws {
+        var workload = LogWorkload(seed: 5)
+        workload.run(batches: 7, seed: 5, purges: false)
+        let expected = try LogReader.read(LogWorkload.directory, after: WALSnapshot(), disk: workload.disk)
+        #expect(expected.entries == workload.acknowledged)
+        var random = SeededRandom(seed: 5)
+        var refused = 0
+        for name in try workload.disk.list(LogWorkload.directory) {
+            let path = "\(LogWorkload.directory)/\(name)"
+            for offset in 0..<(try workload.disk.contents(of: path).count) {
+                let mask = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+                try workload.disk.flip(mask, at: offset, of: path)
+                refused += self.check(workload.disk, expected, "\(path) byte \(offset) mask \(mask)", workload.configuration)
+                try workload.disk.flip(mask, at: offset, of: path)
+            }
+        }
+        #expect(refused > 1000)
+    }
+
+    @Test func theSameDamageIsRefusedWithFileAndOffset() throws {
+        var workload = LogWorkload(seed: 5)
+        workload.run(batches: 12, seed: 5, purges: false)
+        let last = try #require(try workload.disk.list(LogWorkload.directory).last)
+        let path = "\(LogWorkload.directory)/\(last)"
+        let segment = Segment(name: SegmentName(last)!, path: path, bytes: try workload.disk.contents(of: path), crc: 0)
+        let entry = try #require(segment.records.last { $0.kind == .entry })
+        try workload.disk.flip(4, at: entry.offset + 30, of: path)
+        do throws(WALError) {
+            _ = try WriteAheadLog.open(
+                LogWorkload.directory, after: WALSnapshot(), disk: workload.disk, configuration: workload.configuration)
+            Issue.record("opened a damaged log")
+        } catch {
+            #expect(error.code == .corrupt)
+            #expect(error.path == path)
+            #expect(error.offset == Int64(entry.offset))
+            #expect(error.description.contains("\(path): at byte \(entry.offset): the record is damaged"))
+        }
+        #expect(try workload.disk.list(LogWorkload.directory).last == last, "nothing was moved or cut")
+    }
+
+    @Test func aTornTailIsKeptAsideAndCut() throws {
+        let disk = SimulatedDisk(seed: 4)
+        let configuration = WALConfiguration(segmentBytes: 20_000, commitIsDurable: true)
+        let log = try WriteAheadLog.create("/wal", metadata: [1], disk: disk, configuration: configuration)
+        let entries = (1...2).map { RaftEntry(term: 1, index: UInt64($0), data: [UInt8](repeating: 9, count: 2000)) }
+        try log.append([entries[0]], HardState(term: 1, vote: 1, commit: 0))
+        disk.ignoreSyncs()
+        try log.append([entries[1]], HardState(term: 1, vote: 1, commit: 1))
+        let torn = disk.afterCrash(.lastWriteTorn)
+        let name = try #require(try torn.list("/wal").first)
+        let before = try torn.contents(of: "/wal/\(name)")
+        let (_, contents) = try WriteAheadLog.open("/wal", after: WALSnapshot(), disk: torn, configuration: configuration)
+        #expect(contents.entries == [entries[0]])
+        let broken = try torn.contents(of: "/wal/\(name).broken")
+        #expect(broken.elementsEqual(before.prefix(broken.count)))
+        #expect(before[broken.count...].allSatisfy { $0 == 0 })
+    }
+
+    /// Cut short anywhere in its last segment, a log gives a prefix of its entries, and all that another segment had.
+    @Test func everyTruncation() throws {
+        var workload = LogWorkload(seed: 6)
+        workload.run(batches: 5, seed: 6, purges: false)
+        let names = try workload.disk.list(LogWorkload.directory)
+        let path = "\(LogWorkload.directory)/\(names[names.count - 1])"
+        let whole = try workload.disk.contents(of: path)
+        for size in stride(from: whole.count, to: 0, by: -1) {
+            try workload.disk.edit(path) { $0.removeLast($0.count - size) }
+            do throws(WALError) {
+                let found = try LogReader.read(
+                    LogWorkload.directory, after: WALSnapshot(), disk: workload.disk, configuration: workload.configuration)
+                #expect(found.entries.elementsEqual(workload.acknowledged.prefix(found.entries.count)), "cut at \(size)")
+            } catch {
+                #expect(error.code == .corrupt && error.path == path && error.offset != nil, "cut at \(size): \(error)")
+            }
+        }
+    }
+
+    /// Bytes of no log at all never do worse than be refused.
+    @Test func noise() throws {
+        var random = SeededRandom(seed: 8)
+        for round in 0..<300 {
+            let disk = SimulatedDisk(seed: 1)
+            try disk.makeDirectory("/wal")
+            let file = try disk.open("/wal/\(SegmentName(sequence: 0, index: 0))", .create)
+            var bytes: [UInt8] = []
+            var crc: UInt32 = 0
+            if round % 2 == 0 {
+                Frame.append(.crc, [], crc: &crc, to: &bytes)
+                Frame.append(.metadata, [1], crc: &crc, to: &bytes)
+            }
+            bytes += (0..<Int.random(in: 1...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            if round % 3 == 0 { bytes.append(contentsOf: [255, 255, 255, 255, 255, 255, 255, 0]) }
+            try file.write(bytes, at: 0)
+            #expect(throws: WALError.self, "round \(round)") { _ = try LogReader.read("/wal", disk: disk) }
+        }
+    }
+}
