@@ -5,7 +5,10 @@ internal import Synchronization
 final class DirectorySnapshotWriter: SnapshotWriter {
     private let name: String
     private let directory: SnapshotDirectory
-    private let worker: DiskWorker
+    /// The store's, for what other snapshots must not come between.
+    private let store: DiskWorker
+    /// For the stream, which may be long: lists do not wait for it.
+    private let worker = DiskWorker("quorate.backups.write")
     private let inspect: SnapshotInspection
     private let state: Mutex<State>
 
@@ -13,15 +16,24 @@ final class DirectorySnapshotWriter: SnapshotWriter {
         /// Open, and locked, until the snapshot is listed or dropped.
         var file: (any DiskFile)?
         var hash = TrailingHash()
+        /// No more bytes are taken.
+        var isComplete = false
+    }
+
+    /// What was found in a file that is whole and synced.
+    private struct Found: Sendable {
+        var sizeBytes: Int64
+        var sha256: String
+        var contents: SnapshotContents
     }
 
     /// Sweeps, and opens the temporary file. Blocks, as all that is not `async` here does.
     init(
-        _ name: String, _ directory: SnapshotDirectory, _ worker: DiskWorker, _ inspect: @escaping SnapshotInspection
+        _ name: String, _ directory: SnapshotDirectory, _ store: DiskWorker, _ inspect: @escaping SnapshotInspection
     ) throws(BackupError) {
         self.name = name
         self.directory = directory
-        self.worker = worker
+        self.store = store
         self.inspect = inspect
         let catalog = try directory.catalog()
         do {
@@ -44,7 +56,7 @@ final class DirectorySnapshotWriter: SnapshotWriter {
     func write(_ bytes: [UInt8]) async throws(BackupError) {
         try await self.worker.run { () throws(BackupError) in
             try self.endingOnFailure { state in
-                guard let file = state.file else { throw self.ended }
+                guard let file = state.file, !state.isComplete else { throw self.ended }
                 try file.write(bytes, at: state.hash.count)
                 state.hash.update(bytes)
             }
@@ -52,10 +64,17 @@ final class DirectorySnapshotWriter: SnapshotWriter {
     }
 
     func finish(_ labels: SnapshotLabels) async throws(BackupError) -> SnapshotManifest {
-        try await self.worker.run { () throws(BackupError) in
+        let found = try await self.worker.run { () throws(BackupError) in
+            try self.endingOnFailure { state in
+                guard let file = state.file, !state.isComplete else { throw self.ended }
+                state.isComplete = true
+                return try self.check(file, state.hash)
+            }
+        }
+        return try await self.store.run { () throws(BackupError) in
             try self.endingOnFailure { state in
                 guard let file = state.file else { throw self.ended }
-                let manifest = try self.install(file, state.hash, labels)
+                let manifest = try self.install(found, labels)
                 state.file = nil
                 try? file.close()
                 return manifest
@@ -91,16 +110,13 @@ final class DirectorySnapshotWriter: SnapshotWriter {
         try? file.close()
     }
 
-    /// Checks the file, and makes it durable and listed, in this order: its bytes, its manifest under a
-    /// hidden name, its name, its manifest's name.
-    private func install(
-        _ file: any DiskFile, _ hash: TrailingHash, _ labels: SnapshotLabels
-    ) throws -> SnapshotManifest {
-        let (disk, partial) = (self.directory.disk, self.directory.partialPath(self.name))
+    /// Checks that all has arrived, makes it durable, and looks inside.
+    private func check(_ file: any DiskFile, _ hash: TrailingHash) throws -> Found {
         guard SnapshotFile.imageSize(ofFile: hash.count) != nil else {
             throw BackupError(
                 .incomplete, "\(self.name): the stream broke off after \(hash.count) bytes, before the hash that ends it")
         }
+        let partial = self.directory.partialPath(self.name)
         let sha256: String
         do throws(BackupError) {
             sha256 = try hash.check(partial)
@@ -108,14 +124,21 @@ final class DirectorySnapshotWriter: SnapshotWriter {
             throw BackupError(.incomplete, "\(self.name): the stream broke off or was damaged on its way: \(error.message)")
         }
         try file.sync()
-        let contents = try self.inspect(partial, disk)
+        return Found(sizeBytes: hash.count, sha256: sha256, contents: try self.inspect(partial, self.directory.disk))
+    }
+
+    /// Makes a file that is whole and synced listed, in this order: its manifest under a hidden name, its own name, its
+    /// manifest's name.
+    private func install(_ found: Found, _ labels: SnapshotLabels) throws -> SnapshotManifest {
+        let disk = self.directory.disk
         let catalog = try self.directory.catalog()
         guard catalog.links[self.name] == nil else { throw BackupError(.refused, "\(self.name): was finished by another") }
         let head = catalog.head
         let path = self.directory.snapshotPath(self.name)
         let manifest = SnapshotManifest(
-            name: self.name, uri: SnapshotLocation(path: path).uri, labels: labels, sizeBytes: hash.count, sha256: sha256,
-            contents: contents, previous: head?.sha256 ?? "", previousName: head?.manifest.name ?? "")
+            name: self.name, uri: SnapshotLocation(path: path).uri, labels: labels, sizeBytes: found.sizeBytes,
+            sha256: found.sha256, contents: found.contents, previous: head?.sha256 ?? "",
+            previousName: head?.manifest.name ?? "")
         let bytes = manifest.encoded()
         let written = try SnapshotManifest(decoding: bytes, of: self.directory.manifestPath(self.name), uri: manifest.uri)
         guard written == manifest else {
@@ -125,7 +148,7 @@ final class DirectorySnapshotWriter: SnapshotWriter {
         let staged = try self.directory.stage(manifestName, bytes)
         defer { try? staged.close() }
         do {
-            try disk.rename(partial, to: path)
+            try disk.rename(self.directory.partialPath(self.name), to: path)
             try disk.syncDirectory(self.directory.path)
             try self.directory.commit(manifestName)
         } catch {

@@ -73,8 +73,13 @@ struct SnapshotDirectory: Sendable {
                 catalog.damaged[name] = "is no file of a snapshot directory"
             } else if !manifests.contains(name.dropLast(Self.snapshotSuffix.count)) {
                 catalog.orphans.append(String(name.dropLast(Self.snapshotSuffix.count)))
-                catalog.damaged[name] = "no manifest describes it: it was not finished, or put here by hand"
             }
+        }
+        // Those on their way in, or out, are neither listed nor damaged.
+        let staged = Set(catalog.unfinished)
+        for name in catalog.orphans where !staged.contains(".\(name)\(Self.manifestSuffix).tmp") {
+            if catalog.pruned.contains(where: { $0.name == name }) { continue }
+            catalog.damaged["\(name)\(Self.snapshotSuffix)"] = "no manifest describes it: it was put here by other means"
         }
         self.checkChain(&catalog, manifests)
         catalog.whole.sort { left, right in

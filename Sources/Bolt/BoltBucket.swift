@@ -35,6 +35,9 @@ public struct BoltBucket {
         self.file = file
         self.sequence = entry.value.uint64(at: start + 8)
         guard root == 0 else {
+            guard entry.value.count == Self.headerSize else {
+                throw file.error(at: offset, "bucket \"\(name)\" has both a page of its own, \(root), and an inline one")
+            }
             self.content = .page(root, referredFrom: offset)
             return
         }
@@ -47,7 +50,11 @@ public struct BoltBucket {
         guard header.id == 0, header.overflow == 0, header.flags == PageHeader.leaf else {
             throw file.error(at: pageOffset, "bucket \"\(name)\" has an inline page that is not a leaf within it")
         }
-        self.content = .inline(try Page(inline, at: pageOffset, of: file.path))
+        let page = try Page(inline, at: pageOffset, of: file.path)
+        guard page.end == inline.endIndex else {
+            throw file.error(at: pageOffset, "bucket \"\(name)\" has an inline page that ends before its value does")
+        }
+        self.content = .inline(page)
     }
 
     /// A cursor before the first entry.

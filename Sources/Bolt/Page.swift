@@ -22,7 +22,7 @@ struct PageHeader {
     }
 }
 
-/// A branch or leaf page whose elements have been checked: all lie within it, none overlaps another, and their keys rise.
+/// A branch or leaf page whose elements have been checked: all lie within it, one after another, and their keys rise.
 /// So whatever a hostile page claims, reading all its elements touches no byte twice.
 ///
 /// Format: bbolt, `internal/common/page.go`.
@@ -34,7 +34,6 @@ struct Page {
     let offset: Int64
     let isLeaf: Bool
     let count: Int
-
     /// - Parameters:
     ///   - bytes: The whole page with its overflow, at least as long as the header.
     ///   - offset: Where they begin in the file.
@@ -64,10 +63,10 @@ struct Page {
         var previous: ArraySlice<UInt8>?
         for index in 0..<self.count {
             let element = self.element(index)
-            guard element.start >= end, element.end <= self.bytes.endIndex else {
+            guard element.start == end, element.end <= self.bytes.endIndex else {
                 throw BoltError(
                     file: file, offset: self.elementOffset(index),
-                    what: "element \(index) of page \(header.id) lies outside its page or over another element")
+                    what: "element \(index) of page \(header.id) lies outside its page, or not where the one before it ends")
             }
             guard !self.isLeaf || element.flags <= 1 else {
                 throw BoltError(
@@ -104,6 +103,11 @@ struct Page {
         let start = at + Int(self.bytes.uint32(at: at))
         let keyEnd = start + Int(self.bytes.uint32(at: at + 4))
         return Element(flags: 0, start: start, keyEnd: keyEnd, end: keyEnd)
+    }
+
+    /// Where in ``bytes`` the last element ends.
+    var end: Int {
+        self.count == 0 ? self.bytes.startIndex + PageHeader.size : self.element(self.count - 1).end
     }
 
     func key(_ index: Int) -> ArraySlice<UInt8> {

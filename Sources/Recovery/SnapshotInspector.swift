@@ -67,8 +67,8 @@ public enum SnapshotInspector {
     ) throws(BoltError) -> SnapshotContents {
         // Its rows count differently before and after the compacted revision, so that comes first.
         let meta = try MetaBucket(file)
-        guard try file.root.bucket("key") != nil else {
-            throw BoltError(file: file.path, offset: 0, what: "there is no bucket \"key\": this is not a database of etcd")
+        for name in ["key", "members"] where try file.root.bucket(name) == nil {
+            throw BoltError(file: file.path, offset: 0, what: "there is no bucket \"\(name)\": this is not a database of etcd")
         }
         var rows = KeyRows(file: file.path, meta: meta)
         var members: [String] = []

@@ -60,7 +60,7 @@ import Testing
         Damage(what: "flags 6", offset: 3 * page + 8) { $0.bytes[3 * page + 8] = 6 },
         Damage(what: "more than it has room for", offset: 3 * page + 10) { $0.bytes[3 * page + 11] = 0xFF },
         Damage(what: "past the end of the file", offset: 3 * page + 12) { $0.bytes[3 * page + 15] = 0xFF },
-        Damage(what: "over another element", offset: 3 * page + 16) { $0.bytes[3 * page + 20] = 0 },
+        Damage(what: "not where the one before it ends", offset: 3 * page + 16) { $0.bytes[3 * page + 20] = 0 },
         Damage(what: "lies outside its page", offset: 3 * page + 32) { $0.bytes[3 * page + 36 + 11] = 0x80 },
         Damage(what: "has flags 2", offset: 3 * page + 16) { $0.bytes[3 * page + 16] = 2 },
         Damage(what: "does not come after the one before", offset: 3 * page + 32) {
