@@ -2,7 +2,7 @@
 import PackageDescription
 
 /// One set of switches for every target: language mode 6, visible existentials, imports that do not leak, and unsafe
-/// code marked where it stands.
+/// code marked where it stands. Where `CI` is set a warning is an error.
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -11,7 +11,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
     .strictMemorySafety(),
-]
+] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: below, swiftSettings: settings)
@@ -89,6 +89,8 @@ let package = Package(
             [
                 "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Reconcile", "Operator", log,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         room("Simulation", ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Store", "Operator", "Backups", "Runtimes"]),
@@ -109,6 +111,15 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("EtcdClientTests", ["EtcdWire", "EtcdClient", "TestSupport"]),
         tests("TidyTests", []),
+        tests(
+            "QuorateTests",
+            [
+                "Platform", "YAML", "ClusterAPI", "quorate", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         tests("PlatformTests", ["Platform"]),
         tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
