@@ -27,7 +27,8 @@ struct CallFailure: Error {
             let isLocal = !isVerdict && (isUnsent || code == .unavailable || code == .deadlineExceeded)
             self.isConnectionLost = isLocal
             let message = isLocal ? "\(endpoint): \(Self.reason(error, code, timeout))" : error.message
-            self.error = EtcdError(code, message, isUnsent: isUnsent)
+            let wasTurnedAway = Self.refusals.contains(error.message)
+            self.error = EtcdError(code, message, isUnsent: isUnsent || wasTurnedAway)
         case let error as WireError:
             self.error = EtcdError(.internal, "\(endpoint): \(error)")
         default:
@@ -43,6 +44,11 @@ struct CallFailure: Error {
         default: false
         }
     }
+
+    /// What etcd says before it has proposed anything, though the code leaves that open.
+    private static let refusals: Set<String> = [
+        "etcdserver: rpc not supported for learner", "etcdserver: unhealthy cluster", "etcdserver: not capable",
+    ]
 
     private static func reason(_ error: RPCError, _ code: EtcdError.Code, _ timeout: Duration) -> String {
         guard code != .deadlineExceeded else {

@@ -20,7 +20,7 @@ final class CallProgress: Sendable {
     func reach(_ stage: Stage) -> Bool {
         self.state.withLock { state in
             guard !state.isAbandoned else { return false }
-            state.stage = stage
+            if stage.rawValue > state.stage.rawValue { state.stage = stage }
             return true
         }
     }

@@ -3,7 +3,7 @@
 public struct EtcdError: Error, Hashable, CustomStringConvertible {
     public var code: Code
     public var message: String
-    /// Whether the request surely never left, so that no server can have acted on it.
+    /// Whether surely no server has acted on the request: it never left, or it was turned away at the door.
     public var isUnsent: Bool
 
     public init(_ code: Code, _ message: String, isUnsent: Bool = false) {

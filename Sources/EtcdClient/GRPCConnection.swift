@@ -30,7 +30,7 @@ struct GRPCConnection: Sendable {
         return try await self.onSomeEndpoint(method.kind) { channel, others throws(CallFailure) in
             // Leaves time for the others: of the whole call where it may be repeated, else of the sending.
             let left = deadline - .now
-            let share = left / (others + 1)
+            let share = others > 0 ? left / 2 : left
             let isRepeatable = method.kind.isRepeatable
             return try await channel.call(
                 method, request, timeout: isRepeatable ? share : left, sendWithin: isRepeatable ? nil : share)
@@ -47,7 +47,7 @@ struct GRPCConnection: Sendable {
     ) async throws(EtcdError) {
         try await self.onSomeEndpoint(method.kind) { channel, others throws(CallFailure) in
             let progress = CallProgress()
-            let limit = self.timeout / (others + 1)
+            let limit = others > 0 ? self.timeout / 2 : self.timeout
             do {
                 let transport = try self.connector.openStream(to: channel.endpoint)
                 defer { self.connector.endStream(transport) }

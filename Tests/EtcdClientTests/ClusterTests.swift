@@ -35,6 +35,9 @@ struct ClusterTests {
         try learner.start()
         let fourth = connector.connect(to: [learner.clientURL], timeout: .seconds(10))
         #expect(try await poll(within: .seconds(20), "the learner serves") { try? await fourth.status() }.isLearner)
+        // A learner turns changes away before it does anything: another member may have them.
+        let viaLearner = connector.connect(to: [learner.clientURL, urls[0]], timeout: .seconds(10))
+        #expect(try await viaLearner.put(PutRequest(key: [1])).header.revision == 2)
         // Only the leader knows how far the learner has come, and the others ask it.
         _ = try await poll(within: .seconds(20), "the learner is promoted") {
             try? await cluster.memberPromote(MemberPromoteRequest(id: id))
