@@ -2,8 +2,8 @@
 import PackageDescription
 
 /// One set of switches for every target: language mode 6, visible existentials, imports that do not leak, and unsafe
-/// code marked where it stands. Where `CI` is set a warning is an error.
-let settings: [SwiftSetting] = [
+/// code marked where it stands.
+let common: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -11,7 +11,10 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
     .strictMemorySafety(),
-] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+]
+
+/// Where `CI` is set, a warning is an error.
+let settings = common + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: below, swiftSettings: settings)

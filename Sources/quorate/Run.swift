@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Console
 
 /// `quorate run`: the controller itself.
 struct Run: AsyncParsableCommand {
@@ -26,7 +27,7 @@ struct Run: AsyncParsableCommand {
     var dataDir = "data/.controller"
 
     @Option(name: .long, help: ArgumentHelp("HOST:PORT or unix:PATH for the other commands to talk to.", valueName: "address"))
-    var listen = ListenAddress.standard
+    var listen = "127.0.0.1:7300"
 
     @Option(
         name: .long,
@@ -42,6 +43,7 @@ struct Run: AsyncParsableCommand {
     var logLevel = "info"
 
     func validate() throws {
+        _ = try self.listenAddress()
         guard RunOptions.logLevels.contains(self.logLevel) else {
             throw ValidationError("--log-level is one of \(RunOptions.logLevels.joined(separator: ", "))")
         }
@@ -53,8 +55,18 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         try await Controller.run(
             RunOptions(
-                specs: self.specs, dataDirectory: self.dataDir, listen: self.listen, store: self.stores,
+                specs: self.specs, dataDirectory: self.dataDir, listen: self.listenAddress(), store: self.stores,
                 logFormat: self.logFormat, logLevel: self.logLevel))
+    }
+
+    private func listenAddress() throws -> ListenAddress {
+        var text = self.listen
+        if text.hasPrefix("unix:"), text != "unix:" { text = "unix:" + Files.absolute(String(text.dropFirst("unix:".count))) }
+        do throws(ListenError) {
+            return try ListenAddress(text)
+        } catch {
+            throw ValidationError("--listen \(error)")
+        }
     }
 
     private var stores: [String] {
@@ -78,47 +90,3 @@ struct RunOptions: Sendable, Hashable {
 }
 
 extension LogFormat: ExpressibleByArgument {}
-
-/// Where the controller listens.
-enum ListenAddress: Sendable, Hashable, ExpressibleByArgument, CustomStringConvertible {
-    case tcp(host: String, port: Int)
-    /// A path.
-    case unix(String)
-
-    static let standard = ListenAddress.tcp(host: "127.0.0.1", port: 7300)
-
-    init?(argument: String) {
-        if argument.hasPrefix("unix:") {
-            var path = argument.dropFirst("unix:".count)
-            if path.hasPrefix("//") { path = path.dropFirst(2) }
-            // What a socket address holds, its closing zero left out.
-            guard !path.isEmpty, path.utf8.count < 108 else { return nil }
-            self = .unix(String(path))
-            return
-        }
-        guard let colon = argument.lastIndex(of: ":"), let port = UInt16(argument[argument.index(after: colon)...]) else {
-            return nil
-        }
-        var host = argument[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty else { return nil }
-        self = .tcp(host: String(host), port: Int(port))
-    }
-
-    var description: String {
-        switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): "unix:\(path)"
-        }
-    }
-
-    var defaultValueDescription: String { self.description }
-
-    /// What the other commands take as `--server`.
-    var url: String {
-        switch self {
-        case .tcp: "http://\(self.description)"
-        case .unix(let path): "http+unix://\(path)"
-        }
-    }
-}

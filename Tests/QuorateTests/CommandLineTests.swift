@@ -20,7 +20,8 @@ struct CommandLineTests {
         arguments: [
             ["get"], ["get", "xx"], ["get", "ec", "-o", "toml"], ["frobnicate"], ["plan"],
             ["plan", "orders", "-f", "orders.yaml"],
-            ["run", "--listen", "7300"], ["run", "--log-level", "loud"], ["run", "--store", "127.0.0.1:2379"],
+            ["run", "--listen", "7300"], ["run", "--listen", "0.0.0.0:7300"], ["run", "--listen", "unix:"],
+            ["run", "--log-level", "loud"], ["run", "--store", "127.0.0.1:2379"],
             ["run", "--store", ""],
             ["apply"], ["completions", "tcsh"], ["restore"], ["delete", "ec"], ["validate"],
         ])
@@ -89,25 +90,6 @@ struct CommandLineTests {
     }
 
     @Test(
-        "Where a controller listens",
-        arguments: [
-            ("127.0.0.1:7300", "127.0.0.1:7300", "http://127.0.0.1:7300"), ("[::1]:7300", "[::1]:7300", "http://[::1]:7300"),
-            ("unix:/run/q.sock", "unix:/run/q.sock", "http+unix:///run/q.sock"),
-            ("unix:///run/q.sock", "unix:/run/q.sock", "http+unix:///run/q.sock"),
-        ])
-    func listen(text: String, description: String, url: String) throws {
-        let address = try #require(ListenAddress(argument: text))
-        #expect(address.description == description)
-        #expect(address.url == url)
-        _ = try ServerAddress(url)
-    }
-
-    @Test("Where none listens", arguments: ["", ":", "host", ":7300", "host:", "host:70000", "host:-1", "unix:"])
-    func listenNowhere(text: String) {
-        #expect(ListenAddress(argument: text) == nil)
-    }
-
-    @Test(
         "Where a controller is",
         arguments: [
             ("http://127.0.0.1:7300", "http://127.0.0.1:7300/x"), ("http://127.0.0.1:7300/", "http://127.0.0.1:7300/x"),
@@ -154,6 +136,22 @@ struct CommandLineTests {
         #expect(RestoreSource.uri(of: "file:///a") == "file:///a")
         #expect(RestoreSource.uri(of: "/a/./b/../c") == "file:///a/c")
         #expect(RestoreSource.uri(of: "c").hasPrefix("file:///"))
+    }
+
+    @Test("validate counts files, objects and errors; a file that is not there is one")
+    func validate() throws {
+        let good = try TemporaryFile(Samples.manifest)
+        let bad = try TemporaryFile(Samples.manifest + "  pused: true\n")
+        defer {
+            good.remove()
+            bad.remove()
+        }
+        let read = ManifestFiles.read([good.path])
+        #expect(Validate.summary(of: read) == "1 object in 1 file: valid")
+        let wrong = ManifestFiles.read([good.path, bad.path, "/nowhere.yaml"])
+        #expect(wrong.objects.count == 1)
+        #expect(wrong.errors.count == 2 && wrong.errors[1] == "/nowhere.yaml: No such file or directory")
+        #expect(Validate.summary(of: wrong) == "2 errors in 3 files")
     }
 
     @Test("What deleting means")

@@ -8,6 +8,17 @@ internal import Testing
 enum Samples {
     static let now = Timestamp(seconds: 1_795_388_576)  // 2026-11-22T23:02:56Z
 
+    /// A spec as its owner writes it; ends with the last field of `spec`.
+    static let manifest = """
+        apiVersion: quorate.dev/v1alpha1
+        kind: EtcdCluster
+        metadata:
+          name: orders
+        spec:
+          replicas: 3
+
+        """
+
     static func artifact(revision: Int64 = 41_900) -> SnapshotArtifact {
         SnapshotArtifact(
             uri: "file:///srv/backups/orders/orders-20261122T225756Z.snapshot", sizeBytes: 20_512,

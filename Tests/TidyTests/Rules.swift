@@ -37,9 +37,9 @@ enum Rules {
         }
     }
 
-    /// Foundation is left out; its Essentials are for rooms that need them.
+    /// Foundation is left out; its Essentials are for rooms that need them. Benchmarks are a package of their own.
     static func foundation(_ file: SourceFile) -> [Complaint] {
-        guard file.isSwift else { return [] }
+        guard file.isSwift, file.components.first != "Benchmarks" else { return [] }
         return Self.imports(file).compactMap { found in
             if ["Foundation", "FoundationNetworking", "FoundationInternationalization", "FoundationXML"].contains(found.module)
             {
@@ -60,7 +60,7 @@ enum Rules {
             "ContinuousClock", "SuspendingClock", "SystemClock", "WallClock", "random", "shuffled", "randomElement",
             "SystemRandomNumberGenerator", "print", "Disk",
         ]
-        return SwiftText(file.text).words.compactMap { word in
+        return file.code.words.compactMap { word in
             banned.contains(word.text)
                 ? Complaint(path: file.path, line: word.line, message: "\(word.text) in a pure room") : nil
         }
@@ -69,7 +69,7 @@ enum Rules {
     /// What stops a program with no word of why, or disappears from a release build, or writes where no one asked.
     static func bannedCalls(_ file: SourceFile) -> [Complaint] {
         guard file.isSwift else { return [] }
-        let text = SwiftText(file.text)
+        let text = file.code
         return text.words.compactMap { word in
             let message: String?
             switch word.text {
@@ -89,7 +89,7 @@ enum Rules {
     static func unproven(_ file: SourceFile) -> [Complaint] {
         guard file.isSwift else { return [] }
         let lines = file.lines.map { String(decoding: $0, as: UTF8.self) }
-        return SwiftText(file.text).lines.enumerated().compactMap { index, code in
+        return file.code.lines.enumerated().compactMap { index, code in
             let code = String(decoding: code, as: UTF8.self)
             guard code.contains("@unchecked Sendable") || code.contains("nonisolated(unsafe)") else { return nil }
             if lines[index].contains("//") || index > 0 && lines[index - 1].contains("//") { return nil }
@@ -112,7 +112,7 @@ enum Rules {
                 complaints.append(Complaint(path: file.path, line: index + 1, message: "\(length) characters in one line"))
             }
         }
-        for function in FunctionScanner.functions(in: SwiftText(file.text)) where function.length > Self.longestFunction {
+        for function in FunctionScanner.functions(in: file.code) where function.length > Self.longestFunction {
             complaints.append(
                 Complaint(path: file.path, line: function.line, message: "\(function.length) lines in one function"))
         }
@@ -147,7 +147,7 @@ enum Rules {
     /// The modules that a file imports.
     static func imports(_ file: SourceFile) -> [(module: String, line: Int)] {
         let kinds: Set<String> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
-        return SwiftText(file.text).lines.enumerated().compactMap { index, line in
+        return file.code.lines.enumerated().compactMap { index, line in
             let words = line.split { !isWordByte($0) }.map { String(decoding: $0, as: UTF8.self) }
             guard let keyword = words.firstIndex(of: "import") else { return nil }
             let rest = words[(keyword + 1)...].drop { kinds.contains($0) }

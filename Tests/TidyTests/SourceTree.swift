@@ -1,19 +1,21 @@
 internal import Glibc
 
 /// A text file of the repository.
-struct SourceFile {
+struct SourceFile: Sendable {
     /// Relative to the top of the repository, with `/` between components.
     var path: String
     var text: [UInt8]
+    /// Its code with comments and literals blanked; empty for what is not Swift.
+    let code: SwiftText
 
     init(path: String, text: String) {
-        self.path = path
-        self.text = Array(text.utf8)
+        self.init(path: path, text: Array(text.utf8))
     }
 
     init(path: String, text: [UInt8]) {
         self.path = path
         self.text = text
+        self.code = SwiftText(path.hasSuffix(".swift") ? text : [])
     }
 
     var isSwift: Bool { self.path.hasSuffix(".swift") }

@@ -1,12 +1,15 @@
 /// Swift source with the insides of comments and string literals blanked out, line for line and column for column, so
 /// that what is searched for is found in code only. Code inside an interpolation is blanked too.
-struct SwiftText {
-    private(set) var code: [UInt8]
+struct SwiftText: Sendable {
+    let code: [UInt8]
+    /// Every identifier and number in order.
+    let words: [Word]
 
     init(_ source: [UInt8]) {
         var scanner = Blanker(source)
         scanner.run()
         self.code = scanner.output
+        self.words = Self.words(in: scanner.output)
     }
 
     /// The lines of the code.
@@ -14,26 +17,25 @@ struct SwiftText {
         self.code.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     }
 
-    /// Every identifier and number in order.
-    var words: [Word] {
+    private static func words(in code: [UInt8]) -> [Word] {
         var words: [Word] = []
         var (line, start) = (1, -1)
-        for (offset, byte) in self.code.enumerated() {
+        for (offset, byte) in code.enumerated() {
             if isWordByte(byte) {
                 if start < 0 { start = offset }
                 continue
             }
-            if start >= 0 { words.append(Word(bytes: self.code[start..<offset], line: line)) }
+            if start >= 0 { words.append(Word(bytes: code[start..<offset], line: line)) }
             start = -1
             if byte == UInt8(ascii: "\n") { line += 1 }
         }
-        if start >= 0 { words.append(Word(bytes: self.code[start...], line: line)) }
+        if start >= 0 { words.append(Word(bytes: code[start...], line: line)) }
         return words
     }
 }
 
 /// An identifier or number, and the line that it stands on, counted from 1.
-struct Word {
+struct Word: Sendable {
     var bytes: ArraySlice<UInt8>
     var line: Int
 
@@ -125,12 +127,13 @@ private struct Blanker {
 
     private mutating func blankLiteral(_ fence: Fence) {
         self.blank(fence.hashes + fence.quotes)
-        let quotes = [UInt8](repeating: UInt8(ascii: "\""), count: fence.quotes)
         let hashes = [UInt8](repeating: UInt8(ascii: "#"), count: fence.hashes)
+        let close = [UInt8](repeating: UInt8(ascii: "\""), count: fence.quotes) + hashes
+        let escape = [UInt8(ascii: "\\")] + hashes
         while self.at < self.source.count {
-            if self.source[self.at...].starts(with: quotes + hashes) { return self.blank(fence.quotes + fence.hashes) }
+            if self.source[self.at...].starts(with: close) { return self.blank(fence.quotes + fence.hashes) }
             if fence.quotes == 1, self.source[self.at] == UInt8(ascii: "\n") { return }
-            if self.source[self.at...].starts(with: [UInt8(ascii: "\\")] + hashes) {
+            if self.source[self.at...].starts(with: escape) {
                 self.blank(1 + fence.hashes)
                 if self.sees("(") { self.blankInterpolation() } else { self.blank(1) }
             } else {

@@ -3,11 +3,14 @@ internal import Testing
 /// The repository as it stands keeps every rule.
 @Suite("The repository is tidy")
 struct TidyTests {
+    /// Read once for all tests.
+    private static let tree = Result { try SourceTree.files() }
+
     private let files: [SourceFile]
     private let manifest: Manifest
 
     init() throws {
-        self.files = try SourceTree.files()
+        self.files = try Self.tree.get()
         let manifest = try #require(self.files.first { $0.path == "Package.swift" })
         self.manifest = Manifest(String(decoding: manifest.text, as: UTF8.self))
     }

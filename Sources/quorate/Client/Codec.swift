@@ -31,7 +31,10 @@ enum Codec {
     }
 
     static func plan(_ bytes: [UInt8]) throws(CommandError) -> Plan {
-        try self.read(self.node(bytes))
+        let node = try self.node(bytes)
+        // Unknown fields are passed over, so that any object would read as an empty plan.
+        guard node["summary"]?.string != nil else { throw self.strange("what is no plan") }
+        return try self.read(node)
     }
 
     /// What a Kubernetes `Status` says; nil when it is none.

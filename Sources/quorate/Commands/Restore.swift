@@ -67,7 +67,7 @@ struct Restore: ControllerCommand {
             guard context.clock.uptime() - start < Self.patience else {
                 throw CommandError(
                     .failed,
-                    "the controller has not read the snapshot yet; look again with:  quorate describe er \(restore.metadata.name)"
+                    "the snapshot is not read yet; look again with:  quorate describe er \(restore.metadata.name)"
                 )
             }
             try await context.clock.sleep(for: Progress.interval)
@@ -78,9 +78,8 @@ struct Restore: ControllerCommand {
     private func request(in context: Context) async throws -> EtcdRestore {
         let source = self.from.map(RestoreSource.uri)
         let waiting = try await context.client.list(EtcdRestore.self).items
-            .filter {
-                $0.spec.clusterRef == self.name && !$0.spec.approved && $0.status.phase.awaits && $0.spec.source.from == source
-            }
+            .filter { $0.spec.clusterRef == self.name && $0.spec.source.from == source }
+            .filter { !$0.spec.approved && $0.status.phase.awaits }
             .max { $0.metadata.name < $1.metadata.name }
         if let waiting {
             guard self.approve else { return waiting }
