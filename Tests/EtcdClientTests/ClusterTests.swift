@@ -3,7 +3,7 @@ import EtcdWire
 import TestSupport
 import Testing
 
-@Suite(.serialized, .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
+@Suite(.serialized, .timeLimit(.minutes(2)), .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
 struct ClusterTests {
     @Test(arguments: EtcdVersion.enabled)
     func growsMovesItsLeaderAndShrinks(version: EtcdVersion) async throws {

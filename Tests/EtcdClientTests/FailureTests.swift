@@ -3,7 +3,7 @@ import EtcdWire
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
+@Suite(.timeLimit(.minutes(2)), .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
 struct FailureTests {
     private static let put = PutRequest(key: [UInt8]("k"), value: [UInt8]("v"))
     private static let get = RangeRequest(key: [UInt8]("k"))

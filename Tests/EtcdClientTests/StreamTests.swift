@@ -4,7 +4,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@Suite(.serialized, .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
+@Suite(.serialized, .timeLimit(.minutes(2)), .enabled(if: !EtcdVersion.enabled.isEmpty, "no etcd is installed"))
 struct StreamTests {
     @Test(arguments: EtcdVersion.enabled)
     func watchTellsHistoryThenNews(version: EtcdVersion) async throws {
