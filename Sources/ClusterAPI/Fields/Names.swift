@@ -75,7 +75,8 @@ extension Format where Value == String {
             if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
                 return "must not have control characters"
             }
-            if text.contains("://"), !text.hasPrefix("file:///") { return "must be a path, or a URI that begins with file:///" }
+            let isFile = text.hasPrefix("file:///") || text.hasPrefix("file://localhost/")
+            if text.contains("://"), !isFile { return "must be a path, or a URI that begins with file:///" }
             return text.utf8.count > 4096 ? "must be at most 4096 bytes" : nil
         }
     }
