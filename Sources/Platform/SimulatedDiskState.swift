@@ -319,14 +319,20 @@ extension SimulatedDiskState.Change {
         switch self {
         case .write(let offset, let written):
             if bytes.count < offset + written.count {
-                bytes.append(contentsOf: repeatElement(0, count: offset + written.count - bytes.count))
+                bytes += [UInt8](repeating: 0, count: offset + written.count - bytes.count)
             }
-            bytes.replaceSubrange(offset..<offset + written.count, with: written)
+            unsafe bytes.withUnsafeMutableBytes { target in
+                unsafe written.withUnsafeBytes { source in
+                    // The line above made room for all of `written`.
+                    let place = unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + source.count])
+                    unsafe place.copyMemory(from: source)
+                }
+            }
         case .resize(let size):
             if size < bytes.count {
                 bytes.removeLast(bytes.count - size)
             } else {
-                bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+                bytes += [UInt8](repeating: 0, count: size - bytes.count)
             }
         }
     }

@@ -23,7 +23,10 @@ enum Frame {
 
     /// The length field at an offset, which must have eight bytes from there.
     static func lengthField(_ bytes: [UInt8], at offset: Int) -> UInt64 {
-        (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
+        precondition(offset >= 0 && offset + self.headerBytes <= bytes.count, "a length field has eight bytes")
+        return unsafe bytes.withUnsafeBytes {
+            unsafe UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
     }
 
     /// Where a frame with this length field has its record and its end; nil where the field makes no sense.
@@ -41,7 +44,7 @@ enum Frame {
     /// The record of a frame, or nil where the bytes are not one in the form this log writes.
     static func record(_ field: UInt64, _ bytes: [UInt8], at offset: Int) -> (record: WALRecord, end: Int)? {
         guard let (range, end) = self.extent(field, at: offset, within: bytes.count),
-            let record = try? WALRecord(decoding: bytes[range]), record.encoded().elementsEqual(bytes[range])
+            let record = try? WALRecord(decoding: bytes[range]), record.encoded() == Array(bytes[range])
         else { return nil }
         return (record, end)
     }

@@ -141,6 +141,30 @@ extension LogWorkload {
         #expect(try workload.disk.list(LogWorkload.directory).last == last, "nothing was moved or cut")
     }
 
+    /// A value of zeros looks like sectors never written; the commit index that follows says that they had been.
+    @Test func damageBelowTheDurableMarkIsNeverTakenForATornWrite() throws {
+        let disk = SimulatedDisk(seed: 4)
+        let configuration = WALConfiguration(segmentBytes: 20_000, commitIsDurable: true)
+        let log = try WriteAheadLog.create("/wal", metadata: [1], disk: disk, configuration: configuration)
+        for index in UInt64(1)...2 {
+            let entry = RaftEntry(term: 1, index: index, data: [1] + [UInt8](repeating: 0, count: 2000))
+            try log.append([entry], HardState(term: 1, vote: 1, commit: index - 1))
+        }
+        let path = "/wal/\(SegmentName(sequence: 0, index: 0))"
+        let bytes = try disk.contents(of: path)
+        let first = try #require(
+            Segment(name: .init(sequence: 0, index: 0), path: path, bytes: bytes, crc: 0).records[3...].first)
+        try disk.flip(1, at: first.offset + 40, of: path)
+        do throws(WALError) {
+            _ = try LogReader.read("/wal", disk: disk, configuration: configuration)
+            Issue.record("an acknowledged entry was cut")
+        } catch {
+            #expect(error.code == .corrupt)
+            #expect(error.offset == Int64(first.offset))
+            #expect(error.message.contains("had been made durable"))
+        }
+    }
+
     @Test func aTornTailIsKeptAsideAndCut() throws {
         let disk = SimulatedDisk(seed: 4)
         let configuration = WALConfiguration(segmentBytes: 20_000, commitIsDurable: true)
