@@ -94,15 +94,13 @@ public enum SnapshotInspector {
 /// The id of a row of bucket `members`, in hexadecimal without padding: the row's key, and a number in its JSON.
 private func memberID(_ entry: BoltEntry, of file: String) throws(BoltError) -> String {
     let name = String(decoding: entry.key, as: UTF8.self)
-    let id: UInt64?
-    do throws(YAMLError) {
-        id = try Node.read(json: Array(entry.value))["id"]?.int.flatMap { UInt64(exactly: $0) }
-    } catch {
-        throw BoltError(file: file, offset: entry.valueOffset, what: "member \(name) is not described in JSON: \(error)")
-    }
-    guard let id, String(id, radix: 16) == name else {
-        throw BoltError(
-            file: file, offset: entry.offset, what: "member \(name) has id \(id.map { String($0, radix: 16) } ?? "none")")
+    guard let id = describedID(Array(entry.value)), String(id, radix: 16) == name else {
+        throw BoltError(file: file, offset: entry.valueOffset, what: "member \(name) is not described by JSON with its id")
     }
     return name
+}
+
+private func describedID(_ json: [UInt8]) -> UInt64? {
+    guard let id = try? Node.read(json: json)["id"]?.int else { return nil }
+    return UInt64(exactly: id)
 }
