@@ -96,7 +96,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
-        room("Simulation", ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Store", "Operator", "Backups", "Runtimes"]),
+        room(
+            "Simulation",
+            ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Store", "Operator", "Backups", "Runtimes", "Reconcile", log]),
         // Floor 7: wiring.
         .executableTarget(
             name: "quorate",
@@ -105,6 +107,7 @@ let package = Package(
                 "Operator", "Console", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -4,7 +4,7 @@ public import Platform
 public import Reconcile
 
 /// A resource that its owner may create, change and delete.
-public protocol AdmittedResource: Resource, Documented, StoredObject {
+public protocol AdmittedResource: Resource, Documented, StoredObject, Hashable {
     associatedtype Spec: Sendable & Hashable
     associatedtype Status: Sendable & Hashable
 

@@ -40,9 +40,12 @@ public final class ClusterReconciler: Sendable {
     }
 
     /// One turn for one cluster.
+    /// - Parameter onStatus: Told the cluster as it was found, whether or not that is written.
     /// - Returns: When to take the next; nil when the cluster is gone.
     /// - Throws: What the store answered when it could not be read or written; the turn is to be taken again.
-    public func reconcile(_ namespace: String, _ name: String) async throws -> Duration? {
+    public func reconcile(
+        _ namespace: String, _ name: String, onStatus: (EtcdCluster) -> Void = { _ in }
+    ) async throws -> Duration? {
         let key = ObjectKey.key(plural: EtcdCluster.plural, namespace: namespace, name: name)
         guard var cluster = try await self.objects.get(EtcdCluster.self, key: key) else {
             self.memories.withLock { $0[key] = nil }
@@ -50,13 +53,16 @@ public final class ClusterReconciler: Sendable {
         }
         guard self.mayAct() else { return Draft.steadyInterval }
         cluster = try await self.recordBaseDirectory(cluster)
+        let stored = cluster
         let memory = self.memories.withLock { $0[key] ?? ClusterMemory() }
         let observed = await self.hands.observe(cluster)
         let decision = decide(
             DecisionInput(
                 cluster: cluster, requests: try await self.requests(cluster), observed: observed, memory: memory,
                 now: self.clock.now(), zones: self.zones(for: cluster.spec)))
-        return try await self.carryOut(decision, on: cluster, key: key)
+        cluster.status = decision.status
+        onStatus(cluster)
+        return try await self.carryOut(decision, on: stored, key: key)
     }
 
     /// What `decide` would do, without doing or writing anything. See ``Planner``.

@@ -10,6 +10,7 @@ public import Reconcile
 public struct Runner {
     public let world: World
     public let clock: VirtualClock
+    /// The store as a user reaches it: without faults.
     public let objects: ObjectStore
     private var reconciler: ClusterReconciler
     /// Controllers that died.
@@ -18,11 +19,12 @@ public struct Runner {
     public init(plan: FaultPlan = FaultPlan()) {
         self.clock = VirtualClock()
         self.world = World(clock: self.clock, plan: plan)
-        self.objects = ObjectStore(SimulatedStore(self.world))
-        self.reconciler = Self.controller(self.world, self.objects)
+        self.objects = ObjectStore(SimulatedStore(self.world, isFaulty: false))
+        self.reconciler = Self.controller(self.world)
     }
 
-    private static func controller(_ world: World, _ objects: ObjectStore) -> ClusterReconciler {
+    private static func controller(_ world: World) -> ClusterReconciler {
+        let objects = ObjectStore(SimulatedStore(world))
         var log = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         log.logLevel = .critical
         return ClusterReconciler(
@@ -42,7 +44,7 @@ public struct Runner {
         if self.world.isCrashed {
             self.crashes += 1
             self.world.revive()
-            self.reconciler = Self.controller(self.world, self.objects)
+            self.reconciler = Self.controller(self.world)
             pause = .seconds(1)
         }
         self.clock.advance(by: pause ?? .zero)
@@ -66,14 +68,12 @@ public struct Runner {
         return try? await self.objects.get(EtcdCluster.self, key: key)
     }
 
-    /// Makes or changes an object as a user does: again until it is written.
+    /// Changes the object as a user does.
     public func change(_ name: String, _ body: @Sendable (inout EtcdCluster) -> Void) async {
-        for _ in 0..<10 {
-            guard var cluster = await self.cluster(name) else { return }
-            body(&cluster)
-            cluster.metadata.generation += 1
-            if (try? await self.objects.update(cluster)) != nil { return }
-        }
+        guard var cluster = await self.cluster(name) else { return }
+        body(&cluster)
+        cluster.metadata.generation += 1
+        _ = try? await self.objects.update(cluster)
     }
 }
 

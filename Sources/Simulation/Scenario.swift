@@ -101,11 +101,7 @@ extension Scenario {
         metadata.uid = "8a5c1e02"
         metadata.generation = 1
         metadata.creationTimestamp = runner.clock.now()
-        for _ in 0..<10 {
-            if (try? await runner.objects.create(EtcdCluster(metadata: metadata, spec: self.spec))) != nil { break }
-            runner.world.revive()
-            if await runner.cluster(Self.cluster) != nil { break }
-        }
+        _ = try? await runner.objects.create(EtcdCluster(metadata: metadata, spec: self.spec))
     }
 
     private func play(_ step: Step, _ runner: inout Runner) async -> Bool {
@@ -149,10 +145,7 @@ extension Scenario {
 
     private func takeSnapshot(_ name: String, _ runner: inout Runner) async -> Bool {
         let snapshot = EtcdSnapshot(metadata: ObjectMeta(name: name), spec: EtcdSnapshotSpec(clusterRef: Self.cluster))
-        for _ in 0..<10 where await runner.object(EtcdSnapshot.self, name) == nil {
-            _ = try? await runner.objects.create(snapshot)
-            runner.world.revive()
-        }
+        _ = try? await runner.objects.create(snapshot)
         for _ in 0..<500 {
             if await runner.object(EtcdSnapshot.self, name)?.status.phase == .succeeded { return true }
             _ = await runner.turn(Self.cluster)
@@ -163,10 +156,7 @@ extension Scenario {
     private func restore(_ runner: inout Runner) async -> Bool {
         var restore = EtcdRestore(metadata: ObjectMeta(name: "back"), spec: EtcdRestoreSpec(clusterRef: Self.cluster))
         restore.spec.approved = true
-        for _ in 0..<10 where await runner.object(EtcdRestore.self, "back") == nil {
-            _ = try? await runner.objects.create(restore)
-            runner.world.revive()
-        }
+        _ = try? await runner.objects.create(restore)
         for _ in 0..<1_000 {
             let isDone = await runner.object(EtcdRestore.self, "back")?.status.phase == .succeeded
             let cluster = await runner.cluster(Self.cluster)

@@ -6,17 +6,22 @@ internal import Store
 /// The controller's store in the simulation: the real state machine, with each write an effect that may meet a fault.
 public struct SimulatedStore: KeyValueClient, WatchClient, LeaseClient {
     let world: World
+    /// Whether writes count as effects: a user's do not.
+    let isFaulty: Bool
 
-    public init(_ world: World) {
+    public init(_ world: World, isFaulty: Bool = true) {
         self.world = world
+        self.isFaulty = isFaulty
     }
 
     private func apply(
         _ operation: InternalRaftRequest.Operation, _ what: String, counts: Bool = true
     ) throws(EtcdError) -> Store.ApplyResponse {
         let clock = self.world.clock
+        let isFaulty = self.isFaulty
         let result: Result<Store.ApplyResponse, EtcdError> = self.world.with { state in
-            let verdict = counts ? World.meet(&state, what, clock: clock) : (state.isCrashed ? .diesBefore : .happens)
+            let isDead = isFaulty && state.isCrashed
+            let verdict = counts && isFaulty ? World.meet(&state, what, clock: clock) : (isDead ? .diesBefore : .happens)
             let lost = EtcdError(.unavailable, "no reply")
             if verdict == .diesBefore || verdict == .fails { return .failure(lost) }
             var answer: Result<Store.ApplyResponse, EtcdError> = .failure(lost)
@@ -37,8 +42,9 @@ public struct SimulatedStore: KeyValueClient, WatchClient, LeaseClient {
     }
 
     public func range(_ request: RangeRequest) async throws(EtcdError) -> RangeResponse {
+        let isFaulty = self.isFaulty
         let result: Result<RangeResponse, EtcdError> = self.world.with { state in
-            if state.isCrashed { return .failure(EtcdError(.unavailable, "no reply")) }
+            if isFaulty, state.isCrashed { return .failure(EtcdError(.unavailable, "no reply")) }
             do throws(Store::StoreError) {
                 return .success(try state.store.range(request))
             } catch {

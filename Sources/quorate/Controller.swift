@@ -11,6 +11,7 @@ internal import Reconcile
 internal import Recovery
 internal import Runtimes
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// Puts the controller together and runs it until it is told to stop.
 enum Controller {
@@ -19,12 +20,6 @@ enum Controller {
         let disk = RealDisk()
         let isLive = options.logFormat == nil && Terminal.standardOutput().isTerminal
         let log = self.logger(options, isLive: isLive, clock: clock)
-        let listen: Console.ListenAddress
-        do {
-            listen = try Console.ListenAddress(options.listen.description)
-        } catch {
-            throw CommandError(.usage, error.message)
-        }
         let connector = GRPCConnector()
         let memory = try await self.openMemory(options, connector, log)
         let registry = MetricsRegistry()
@@ -37,7 +32,7 @@ enum Controller {
         let files = SpecFiles(options.specs, disk: disk, clock: clock, log: log)
         let console = ConsoleServer(
             store: memory.client, clock: clock, metrics: registry, planner: Plans(controller: controller),
-            readiness: { [] }, listen: listen, version: Version.number, logger: log)
+            readiness: { [] }, listen: options.listen, version: Version.number, logger: log)
         var services: [any Service] = [
             console,
             UntilShutdown { await election.run { term in await controller.lead(term) { await files.follow($0) } } },
@@ -57,7 +52,7 @@ enum Controller {
     private static func hands(_ connector: GRPCConnector, _ disk: RealDisk, _ clock: SystemClock) -> LiveHands {
         LiveHands(
             runtime: ProcessRuntime(disk: disk, clock: clock), connector: connector,
-            store: { path in DirectorySnapshotStore(path, disk: disk, inspect: SnapshotInspector.inspect) },
+            store: { path in DirectorySnapshotStore(path: path, disk: disk, inspect: SnapshotInspector.inspect) },
             examine: { path in
                 let verified = try SnapshotInspector.verify(path, disk)
                 let modified = try disk.stat(path)?.modified ?? clock.now()
@@ -106,7 +101,8 @@ enum Controller {
         let level = Logger.Level(rawValue: options.logLevel) ?? .info
         let format = options.logFormat ?? .json
         // Under the live table, lines would tear the picture: they go to a file.
-        let sink: @Sendable (String) -> Void = isLive ? LogFile.open(options.dataDirectory) : { Terminal.write($0, to: STDERR_FILENO) }
+        let descriptor = isLive ? LogFile.open(options.dataDirectory) : STDERR_FILENO
+        let sink: @Sendable (String) -> Void = { Terminal.write($0, to: descriptor) }
         return Logger(label: "quorate") { label in
             LineLogHandler(label: label, level: level, format: format, clock: clock, write: sink)
         }
@@ -154,11 +150,10 @@ private struct LiveScreen: Sendable {
 
 /// The log of a controller that draws a table.
 private enum LogFile {
-    static func open(_ directory: String) -> @Sendable (String) -> Void {
+    /// - Returns: The open file's descriptor; -1, to which writes are dropped, when it cannot be opened.
+    static func open(_ directory: String) -> Int32 {
         try? RealDisk().makeDirectory(directory)
-        let descriptor = unsafe Glibc.open("\(directory)/controller.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { return { _ in } }
-        return { Terminal.write($0, to: descriptor) }
+        return unsafe Glibc.open("\(directory)/controller.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     }
 }
 

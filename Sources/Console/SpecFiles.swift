@@ -1,0 +1,148 @@
+public import ClusterAPI
+public import Logging
+public import Operator
+public import Platform
+public import Reconcile
+
+/// Specs in files: read at the start and whenever they change, and applied as their owner's word. A file with an error
+/// changes nothing, however small the error; the other files carry on. A file that goes away deletes nothing.
+public actor SpecFiles {
+    private let sources: [String]
+    private let disk: any Disk
+    private let clock: any WallClock
+    private let log: Logger
+    /// What each file looked like when it was last read.
+    private var seen: [String: FileInfo] = [:]
+    private var unreadable: Set<String> = []
+
+    /// How often files are looked at.
+    static let interval: Duration = .milliseconds(500)
+    /// Larger files are refused.
+    static let sizeLimit: Int64 = 4 << 20
+
+    /// - Parameter sources: Files, and directories whose `.yaml`, `.yml` and `.json` files are read.
+    public init(_ sources: [String], disk: any Disk, clock: any WallClock, log: Logger) {
+        self.sources = sources
+        self.disk = disk
+        self.clock = clock
+        self.log = log
+    }
+
+    /// Reads and applies until the task is cancelled.
+    public func follow(_ objects: ObjectStore) async {
+        self.seen = [:]
+        while !Task.isCancelled {
+            await self.look(objects)
+            guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
+        }
+    }
+
+    /// Everything that is wrong with the files as they are now, and how many resources they hold. Applies nothing.
+    public func check() -> (resources: Int, errors: [SpecError]) {
+        var (resources, errors) = (0, [SpecError]())
+        for path in self.files() {
+            guard let reading = try? self.read(path) else { continue }
+            resources += reading.resources.count
+            errors += reading.errors
+        }
+        return (resources, errors)
+    }
+
+    private func look(_ objects: ObjectStore) async {
+        let files = self.files()
+        for path in self.seen.keys.sorted() where !files.contains(path) {
+            self.seen[path] = nil
+            self.log.warning("\(path) is gone; its resources stay: quorate delete removes them")
+        }
+        for path in files {
+            guard let info = try? self.disk.stat(path), self.seen[path] != info else { continue }
+            if await self.take(path, objects) { self.seen[path] = info }
+        }
+    }
+
+    /// - Returns: Whether the file was dealt with; false when it is to be tried again.
+    private func take(_ path: String, _ objects: ObjectStore) async -> Bool {
+        let reading: ManifestReading
+        do {
+            reading = try self.read(path)
+        } catch {
+            if self.unreadable.insert(path).inserted { self.log.error("\(path): \(error)") }
+            return false
+        }
+        self.unreadable.remove(path)
+        for warning in reading.warnings { self.log.warning("\(warning)") }
+        guard reading.errors.isEmpty else {
+            for error in reading.errors { self.log.error("\(error)", metadata: ["reason": "SpecRejected"]) }
+            self.log.error("\(path): \(reading.errors.count) error(s); nothing of it is applied")
+            return true
+        }
+        var isDone = true
+        for resource in reading.resources {
+            do {
+                try await self.apply(resource.resource, from: path, objects)
+            } catch {
+                self.log.error("\(path): \(resource.resource.kind) \(resource.resource.metadata.name): \(error)")
+                if let error = error as? StoreError, error.code != .refused { isDone = false }
+            }
+        }
+        return isDone
+    }
+
+    private func read(_ path: String) throws -> ManifestReading {
+        let file = try self.disk.open(path, .read)
+        defer { try? file.close() }
+        let size = try file.size()
+        guard size <= Self.sizeLimit else {
+            throw DiskError(operation: "read", path: path, code: 0, reason: "larger than \(Self.sizeLimit >> 20) MiB")
+        }
+        return Manifest.read(try file.read(at: 0, count: Int(size)), file: path)
+    }
+
+    /// The files there are, in order.
+    private func files() -> [String] {
+        var files: [String] = []
+        for source in self.sources {
+            guard let info = try? self.disk.stat(source) else {
+                if self.unreadable.insert(source).inserted { self.log.error("\(source): no such file or directory") }
+                continue
+            }
+            self.unreadable.remove(source)
+            guard info.isDirectory else {
+                files.append(source)
+                continue
+            }
+            let names = (try? self.disk.list(source)) ?? []
+            files += names.filter { name in
+                !name.hasPrefix(".") && [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }
+            }.map { source.hasSuffix("/") ? source + $0 : "\(source)/\($0)" }
+        }
+        return files
+    }
+
+    private func apply(_ resource: AnyResource, from path: String, _ objects: ObjectStore) async throws {
+        switch resource {
+        case .cluster(let cluster): try await self.apply(cluster, from: path, objects)
+        case .snapshot(let snapshot): try await self.apply(snapshot, from: path, objects)
+        case .restore(let restore): try await self.apply(restore, from: path, objects)
+        }
+    }
+
+    private func apply<Object: AdmittedResource>(_ desired: Object, from path: String, _ objects: ObjectStore) async throws {
+        for attempt in 1... {
+            let existing = try await objects.get(Object.self, key: desired.storeKey)
+            let object = try Admission.apply(
+                existing: existing, desired: desired, now: self.clock.now(), uid: newUID())
+            if let existing, object == existing { return }
+            do throws(StoreError) {
+                _ = existing == nil ? try await objects.create(object) : try await objects.update(object)
+                self.log.info(
+                    "\(Object.kind) \(desired.metadata.name) \(existing == nil ? "created" : "changed")",
+                    metadata: ["file": "\(path)"])
+                return
+            } catch {
+                // The controller itself may have written the status meanwhile.
+                guard error.code == .conflict || error.code == .alreadyExists, attempt < 10 else { throw error }
+            }
+        }
+    }
+}
