@@ -21,7 +21,8 @@ extension Store {
         guard revision >= self.compactRevision else { throw .compacted }
         let range = KeyRange(key: request.key, rangeEnd: request.rangeEnd)
         let limit = request.limit > 0 ? Int(clamping: request.limit) : Int.max
-        let isPlain = !request.isFiltered && request.sortOrder == .none && request.sortTarget == .key
+        // etcd cuts before it sorts unless an order is asked for, even by another target than the key.
+        let isPlain = !request.isFiltered && request.sortOrder == .none
         // One more than asked for tells whether there is more.
         let wanted = request.countOnly ? 0 : isPlain && limit < Int.max ? limit + 1 : Int.max
         var (kvs, count) = self.keys(in: range, at: revision, limit: wanted)

@@ -57,7 +57,8 @@ private struct Writes {
 
     /// - Throws: When a key is put twice, or put and deleted, by operations that may both be carried out.
     init(of operations: [RequestOp]) throws(StoreError) {
-        for case .deleteRange(let request) in operations {
+        // etcd overlooks a deletion without an end here, and so it is allowed together with any put.
+        for case .deleteRange(let request) in operations where request.rangeEnd != [0] {
             self.deletions.append(KeyRange(key: request.key, rangeEnd: request.rangeEnd))
         }
         for case .txn(let request) in operations {

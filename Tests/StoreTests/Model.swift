@@ -50,6 +50,10 @@ struct Model {
         var response = RangeResponse(header: ResponseHeader(revision: now), count: Int64(all.count))
         if request.countOnly { return response }
         var kvs = all
+        let isFiltered = [
+            request.minModRevision, request.maxModRevision, request.minCreateRevision, request.maxCreateRevision,
+        ].contains { $0 != 0 }
+        if request.sortOrder == .none, !isFiltered, request.limit > 0 { kvs = Array(kvs.prefix(Int(request.limit) + 1)) }
         if request.minModRevision != 0 { kvs = kvs.filter { $0.modRevision >= request.minModRevision } }
         if request.maxModRevision != 0 { kvs = kvs.filter { $0.modRevision <= request.maxModRevision } }
         if request.minCreateRevision != 0 { kvs = kvs.filter { $0.createRevision >= request.minCreateRevision } }

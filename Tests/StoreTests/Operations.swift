@@ -34,8 +34,7 @@ struct Operations {
         if self.chance(0.5) { request.limit = Int64(self.roll(4)) }
         if self.chance(0.4) { request.revision = self.pastRevision() }
         request.sortOrder = self.pick([.none, .none, .ascend, .descend])
-        // Without an order etcd sorts by these what it has already cut off, which nobody can want.
-        if request.sortOrder != .none { request.sortTarget = self.pick(RangeRequest.SortTarget.allCases) }
+        request.sortTarget = self.pick(RangeRequest.SortTarget.allCases)
         request.keysOnly = self.chance(0.1)
         request.countOnly = self.chance(0.1)
         if self.chance(0.1) { request.minModRevision = self.pastRevision() }

@@ -93,6 +93,7 @@ struct Bench: ~Copyable {
         #expect(refusal(txn(put("a")), put("a")) == .duplicateKey)
         #expect(refusal(txn(put("a")), txn(put("a"))) == .duplicateKey)
         #expect(refusal(txn(deletion), txn(put("b"))) == .duplicateKey)
+        #expect(refusal(.deleteRange(DeleteRangeRequest(key: [0], rangeEnd: [0])), put("a")) == nil)
         // etcd lets a later deletion pass.
         #expect(refusal(txn(put("b")), txn(deletion)) == nil)
     }
