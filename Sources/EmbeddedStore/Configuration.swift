@@ -4,10 +4,11 @@ internal import WriteAheadLog
 public struct EmbeddedStoreConfiguration: Sendable {
     /// Bytes after which a log segment is cut.
     public var segmentBytes: Int64 = 16_000_000
-    /// Entries after which the whole state is written, so that the log, and the time a restart takes, stay bounded.
-    public var checkpointEntries = 50_000
-    /// The same in bytes of the log; a state larger than this is written only after as many bytes as it has itself.
-    public var checkpointBytes = 16_000_000
+    /// Entries after which the whole state is written, so that the log, and the time a restart takes, stay bounded; but not
+    /// before the log has grown by half of what the state took.
+    public var checkpointEntries = 100_000
+    /// The same in bytes of the log; but not before it has grown by what the state took.
+    public var checkpointBytes = 32_000_000
     /// The largest request, encoded (etcd's `--max-request-bytes`).
     public var maximumRequestBytes = 1_572_864
     /// The shortest lease, in seconds.

@@ -178,11 +178,12 @@ struct StoreCore: ~Copyable {
         return data.count > self.configuration.maximumRequestBytes ? .failure(.requestTooLarge) : .success(data)
     }
 
-    /// Whether enough was logged since the last state was written.
+    /// Whether enough was logged since the last state was written. A state is not written again before the log has grown by
+    /// a fair part of its size, or a large store would do little else.
     var wantsCheckpoint: Bool {
         let entries = self.store.appliedIndex - (self.saved.last ?? 0)
-        return entries >= UInt64(self.configuration.checkpointEntries)
-            || self.bytesSinceSaved >= max(self.configuration.checkpointBytes, self.savedBytes)
+        let isLong = entries >= UInt64(self.configuration.checkpointEntries) && self.bytesSinceSaved >= self.savedBytes / 2
+        return isLong || self.bytesSinceSaved >= max(self.configuration.checkpointBytes, self.savedBytes)
     }
 
     /// Writes the whole state durably, notes it in the log, and lets go of the log before the state before it.

@@ -166,6 +166,41 @@ final class Shared<Value: Sendable>: Sendable {
         #expect(problems == [])
     }
 
+    /// A second power cut, at every operation of the recovery from the first and of the state written after it.
+    @Test func recoveryCanBeInterrupted() throws {
+        let problems = Shared<[String]>([])
+        _ = try StoreWorkload(seed: 2, operations: 260).run { disk, expectation in
+            guard disk.operationCount % 31 == 0 else { return }
+            for kind in [CrashKind.nothingUnsynced, .subset(1), .lastWriteTorn] {
+                let whole = disk.afterCrash(kind)
+                Self.recover(whole)
+                for operation in 0..<whole.operationCount {
+                    let first = disk.afterCrash(kind)
+                    first.stop(after: operation)
+                    Self.recover(first)
+                    let kinds: [CrashKind] = [.nothingUnsynced, .subset(1), .metadataFirst]
+                    for second in first.unsyncedCount == 0 ? [.everything] : kinds {
+                        guard let problem = expectation.problem(with: first.afterCrash(second), StoreWorkload.configuration)
+                        else { continue }
+                        problems.value.append("\(disk.operationCount) \(kind), then \(operation) \(second): \(problem)")
+                    }
+                }
+            }
+        }
+        #expect(problems.value == [])
+    }
+
+    private static func recover(_ disk: SimulatedDisk) {
+        do {
+            var core = try StoreCore.open(
+                directory: "/data", disk: disk, configuration: StoreWorkload.configuration, uptime: .zero)
+            try core.checkpoint()
+            try core.close()
+        } catch {
+            // The disk stopped, which is the point; what it left is judged by the caller.
+        }
+    }
+
     @Test func withoutSyncsItWouldBeSeen() throws {
         let (_, problems) = try Self.problems(seed: 1, operations: 120, ignoringSyncs: true)
         #expect(problems.contains { $0.contains("acknowledged up to") || $0.contains("no state") })

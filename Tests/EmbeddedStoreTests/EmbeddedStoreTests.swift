@@ -62,7 +62,7 @@ extension EmbeddedStore {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct EmbeddedStoreTests {
+@Suite(.timeLimit(.minutes(5))) struct EmbeddedStoreTests {
     @Test func changesAreThereAfterAReopen() async throws {
         let disk = SimulatedDisk(seed: 1)
         let store = try await openStore(disk)

@@ -63,7 +63,7 @@ final class Events: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct WatchTests {
+@Suite(.timeLimit(.minutes(5))) struct WatchTests {
     @Test func fromNowAndFromThePast() async throws {
         let store = try await openStore(SimulatedDisk(seed: 1))
         for value in 1...3 { try await store.put("a", "\(value)") }

@@ -68,7 +68,7 @@ enum RealEtcd {
 }
 
 /// A log that etcd 3.5 wrote, read here, and written on here.
-@Suite(.enabled(if: RealEtcd.isExpected, "set QUORATE_ETCD_35 to a directory with etcd 3.5"), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: RealEtcd.isExpected, "set QUORATE_ETCD_35 to a directory with etcd 3.5"), .timeLimit(.minutes(5)))
 struct EtcdTests {
     @Test func etcdsOwnLogIsReadRight() throws {
         let binaries = try #require(RealEtcd.directory, "CI has no etcd 3.5: set QUORATE_ETCD_35")
