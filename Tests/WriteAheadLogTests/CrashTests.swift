@@ -33,6 +33,28 @@ import Testing
         #expect(Self.problems(seed: seed) == [])
     }
 
+    /// Many segments removed at once: no crash leaves a gap between those that stay.
+    @Test func purgingManySegmentsLeavesNoGap() throws {
+        var workload = LogWorkload(seed: 9)
+        workload.run(batches: 20, seed: 9, purges: false)
+        let newest = try #require(
+            try LogReader.read(LogWorkload.directory, disk: workload.disk).validSnapshots.last)
+        let names = try workload.disk.list(LogWorkload.directory)
+        let expected = try LogReader.read(LogWorkload.directory, after: newest, disk: workload.disk).entries
+        let (log, _) = try WriteAheadLog.open(
+            LogWorkload.directory, after: newest, disk: workload.disk, configuration: workload.configuration)
+        workload.disk.observe { disk in
+            for crash in disk.crashStates() {
+                let found = try? LogReader.read(LogWorkload.directory, after: newest, disk: crash.disk).entries
+                let whole = try? LogReader.read(LogWorkload.directory, disk: crash.disk)
+                #expect(found == expected && whole != nil, "operation \(disk.operationCount), \(crash.kind)")
+            }
+        }
+        try log.purge(before: newest.index)
+        workload.disk.observe(nil)
+        #expect(try workload.disk.list(LogWorkload.directory).count < names.count - 2)
+    }
+
     @Test func withoutSyncsItWouldBeSeen() {
         #expect(Self.problems(seed: 1, ignoringSyncs: true).count > 10)
     }
