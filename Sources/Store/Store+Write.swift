@@ -24,7 +24,8 @@ extension Store {
         }
     }
 
-    /// Carries out a put that was checked, as part of the change being written.
+    /// Carries out a put that was checked, as part of the change being written. Should the change have deleted the key
+    /// whose value or lease is to be kept, there is none to keep (etcd stops there).
     mutating func putWithinWrite(_ request: PutRequest) -> PutResponse {
         let key = Key(request.key)
         let previous = self.index[key]?.current

@@ -63,6 +63,7 @@ extension Model {
         if revision <= self.compactRevision { throw .compacted }
         if revision > self.revision { throw .futureRevision }
         self.compactRevision = revision
+        self.compactions.insert(revision)
         let rows = self.rows
         self.rows = rows.enumerated().filter { place, row in
             if row.revision > revision { return true }
@@ -86,6 +87,13 @@ extension Model {
         return CRC32C.checksum(bytes)
     }
 
+    /// Whether a compaction at the event's own revision took it, because the same transaction changed the key again.
+    func mayBeForgotten(_ event: WatchEvent) -> Bool {
+        guard self.compactions.contains(event.kv.modRevision) else { return false }
+        let last = self.changes.last { $0.revision == event.kv.modRevision && $0.kv.key == event.kv.key }
+        return last?.kv != event.kv
+    }
+
     private func bigEndian(_ number: Int64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
     }
@@ -96,9 +104,11 @@ extension Model {
             change.revision >= start && Self.holds(request.key, request.rangeEnd, change.kv.key)
                 && !request.filters.contains(change.isDeletion ? .noDelete : .noPut)
         }.map { change in
-            WatchEvent(
+            // What creates a key has nothing before it, even when the same change deleted the key first.
+            let isCreation = !change.isDeletion && change.kv.createRevision == change.revision
+            return WatchEvent(
                 type: change.isDeletion ? .delete : .put, kv: change.kv,
-                prevKv: request.prevKv ? self.states[Int(change.revision) - 1][change.kv.key] : nil)
+                prevKv: request.prevKv && !isCreation ? self.states[Int(change.revision) - 1][change.kv.key] : nil)
         }
     }
 }

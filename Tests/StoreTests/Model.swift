@@ -21,6 +21,7 @@ struct Model {
     /// Those of them that compactions left.
     var rows: [Change] = []
     var compactRevision: Int64 = -1
+    var compactions: Set<Int64> = []
     var leases: [Int64: Int64] = [:]
     var deadlines: [Int64: Duration] = [:]
     var index: UInt64 = 0
@@ -143,8 +144,8 @@ struct Model {
         let revision = self.revision + 1
         let kv = KeyValue(
             key: request.key, createRevision: old?.createRevision ?? revision, modRevision: revision,
-            version: (old?.version ?? 0) + 1, value: request.ignoreValue ? old!.value : request.value,
-            lease: request.ignoreLease ? old!.lease : request.lease)
+            version: (old?.version ?? 0) + 1, value: request.ignoreValue ? old?.value ?? [] : request.value,
+            lease: request.ignoreLease ? old?.lease ?? 0 : request.lease)
         writing.state[request.key] = kv
         writing.changes.append(
             Change(revision: revision, sub: Int64(writing.changes.count), kv: kv, isDeletion: false))
