@@ -36,7 +36,7 @@ import Testing
     /// Many segments removed at once: no crash leaves a gap between those that stay.
     @Test func purgingManySegmentsLeavesNoGap() throws {
         var workload = LogWorkload(seed: 9)
-        workload.run(batches: 20, seed: 9, purges: false)
+        workload.run(batches: 60, seed: 9, purges: false)
         let newest = try #require(
             try LogReader.read(LogWorkload.directory, disk: workload.disk).validSnapshots.last)
         let names = try workload.disk.list(LogWorkload.directory)
