@@ -44,7 +44,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         // Floor 1: what everything stands on.
@@ -67,12 +66,7 @@ let package = Package(
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
         room("Runtimes", ["Platform", "CPlatform", crypto]),
         // Floor 3: the state machine of the store, and controller machinery.
-        room(
-            "Store",
-            [
-                "Platform", "EtcdWire", .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "HeapModule", package: "swift-collections"),
-            ]),
+        room("Store", ["Platform", "EtcdWire"]),
         room("Reconcile", ["Platform", "EtcdWire", "EtcdClient", log]),
         // Floor 4: the controller's memory.
         room(
@@ -134,5 +128,20 @@ let package = Package(
         tests("BoltTests", ["Platform", "Bolt"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "Backups", "Recovery", "TestSupport"]),
+        tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),
+        tests("SimulationTests", ["Simulation"]),
+        tests("EtcdWireTests", ["Platform", "EtcdWire"]),
+        tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Store", "TestSupport"]),
+        tests("YAMLTests", ["YAML"]),
+        tests("ClusterAPITests", ["Platform", "YAML", "ClusterAPI"]),
+        tests(
+            "ConsoleTests",
+            [
+                "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Reconcile", "EmbeddedStore", "Operator", "Console",
+                "TestSupport", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
     ]
 )

@@ -27,7 +27,8 @@ public final class ClusterReconciler: Sendable {
     ///   - zones: The rules of a time zone, by IANA name.
     public init(
         objects: ObjectStore, hands: any Hands, clock: any WallClock, baseDirectory: String,
-        requests: @escaping RequestSource, zones: @escaping @Sendable (String) -> ZoneRules?, mayAct: @escaping @Sendable () -> Bool, log: Logger
+        requests: @escaping RequestSource, zones: @escaping @Sendable (String) -> ZoneRules?,
+        mayAct: @escaping @Sendable () -> Bool, log: Logger
     ) {
         self.objects = objects
         self.hands = hands
@@ -149,7 +150,8 @@ public final class ClusterReconciler: Sendable {
         let now = self.clock.now()
         let before = memory.failures[action.description]
         memory.failures[action.description] = .init(
-            reason: error.reason, message: error.message, first: before?.first ?? now, last: now, count: (before?.count ?? 0) + 1)
+            reason: error.reason, message: error.message, first: before?.first ?? now, last: now,
+            count: (before?.count ?? 0) + 1)
     }
 
     // MARK: Requests
@@ -226,7 +228,8 @@ public final class ClusterReconciler: Sendable {
         switch action {
         case .addLearner(let member, _, _): EventDraft(.normal, "MemberAdded", "\(member) joined as a learner.")
         case .moveLeader(let to, _, _): EventDraft(.normal, "LeaderMoved", "\(to) leads now.")
-        case .compact(let revision, _): EventDraft(.normal, "CompactionSucceeded", "History before revision \(revision) is gone.")
+        case .compact(let revision, _):
+            EventDraft(.normal, "CompactionSucceeded", "History before revision \(revision) is gone.")
         case .defragment(let member, _): EventDraft(.normal, "DefragmentationSucceeded", "\(member) was defragmented.")
         default: nil
         }

@@ -224,12 +224,16 @@ extension ProcessRuntime {
         }
     }
 
+    /// Of the database image: a snapshot that was streamed from a member ends with 32 bytes of hash, which are not part of it.
     private func sha256(of path: String) async throws(RuntimeError) -> String {
         let file = try onDisk { () throws(DiskError) in try self.disk.open(path, .read) }
         var hash = SHA256()
         var offset: Int64 = 0
-        while true {
-            let bytes = try onDisk { () throws(DiskError) in try file.read(at: offset, count: 4 << 20) }
+        let size = try onDisk { () throws(DiskError) in try file.size() }
+        let end = size % 512 == 32 ? size - 32 : size
+        while offset < end {
+            let count = Int(min(4 << 20, end - offset))
+            let bytes = try onDisk { () throws(DiskError) in try file.read(at: offset, count: count) }
             if bytes.isEmpty { break }
             hash.update(data: bytes)
             offset += Int64(bytes.count)

@@ -156,7 +156,7 @@ public struct InitialMember: Sendable, Hashable {
 
 public struct RestoreOptions: Sendable, Hashable {
     public var token: String
-    /// The hexadecimal SHA-256 the snapshot must have; unchecked when nil.
+    /// The hexadecimal SHA-256 the snapshot's database image must have (its trailing hash not counted); unchecked when nil.
     public var sha256: String?
 
     public init(token: String, sha256: String?) {

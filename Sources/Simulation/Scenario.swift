@@ -86,9 +86,11 @@ extension Scenario {
         for step in self.steps {
             if await !self.play(step, &runner) { unfinished.append("\(step) never ended") }
         }
+        let isThere = await runner.cluster(Self.cluster) != nil
+        // Figures and wording are refreshed once more after the last change.
+        for _ in 0..<Self.steadyTurns where isThere { _ = await runner.turn(Self.cluster) }
         let writes = runner.world.storeWrites
         _ = runner.world.takeProbes()
-        let isThere = await runner.cluster(Self.cluster) != nil
         for _ in 0..<Self.steadyTurns where isThere { _ = await runner.turn(Self.cluster) }
         return RunResult(
             end: await self.end(&runner), violations: runner.world.violations + unfinished, effects: runner.world.effects,

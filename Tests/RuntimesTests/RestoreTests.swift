@@ -19,7 +19,8 @@ struct RestoreTests {
             }
             let saved = try await runtime.etcdctl(engine, [old], ["snapshot", "save", snapshot])
             try #require(saved.ending == .exited(0), "\(saved.output)")
-            let sum = try await runtime.run("/usr/bin/sha256sum", [snapshot], timeLimit: .seconds(10)).output.prefix(64)
+            let image = "head -c -32 '\(snapshot)' | sha256sum"
+            let sum = try await runtime.run("/bin/sh", ["-c", image], timeLimit: .seconds(10)).output.prefix(64)
             let options = RestoreOptions(token: "restored", sha256: sum.uppercased())
 
             await fails(.refused) {

@@ -73,10 +73,11 @@ struct ClusterView {
         self.members = members.sorted { $0.name.naturallyPrecedes($1.name) }
         self.membershipKnown = observed.membership != nil
         self.clusterID = observed.membership?.clusterID
-        self.leader = self.members.first { view in
-            guard let answer = view.answer, answer.leader != 0 else { return false }
-            return answer.leader == answer.header.memberID
-        }?.name
+        self.leader =
+            self.members.first { view in
+                guard let answer = view.answer, answer.leader != 0 else { return false }
+                return answer.leader == answer.header.memberID
+            }?.name
     }
 
     subscript(name: String) -> MemberView? {

@@ -28,7 +28,9 @@ struct Conditions {
 
     private func available() -> Condition {
         if self.isBlind { return self.make("Available", .unknown, "RuntimeUnreadable", self.draft.why) }
-        if self.view.isQuorate { return self.make("Available", .true, "QuorumAvailable", "The cluster serves reads and writes.") }
+        if self.view.isQuorate {
+            return self.make("Available", .true, "QuorumAvailable", "The cluster serves reads and writes.")
+        }
         if let failure = self.failure { return self.make("Available", .false, failure.reason, failure.message) }
         if self.status.phase == .quorumLost { return self.make("Available", .false, "QuorumLost", self.draft.why) }
         let reason = self.status.clusterID == nil ? "Creating" : "NoLeader"
@@ -58,7 +60,8 @@ struct Conditions {
         if let failure = self.failure { return self.make("Degraded", .true, failure.reason, failure.message) }
         if self.status.readyReplicas < self.draft.spec.replicas {
             return self.make(
-                "Degraded", .true, "TooFewMembers", "\(self.status.readyReplicas) of \(self.draft.spec.replicas) members are ready.")
+                "Degraded", .true, "TooFewMembers",
+                "\(self.status.readyReplicas) of \(self.draft.spec.replicas) members are ready.")
         }
         return self.make("Degraded", .false, "Healthy", "Every member is healthy.")
     }

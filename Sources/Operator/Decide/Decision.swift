@@ -65,7 +65,8 @@ public struct EventDraft: Sendable, Hashable {
 public func decide(_ input: DecisionInput) -> Decision {
     var draft = Draft(input)
     draft.fillRequests()
-    _ = draft.deletion()
+    _ =
+        draft.deletion()
         || draft.pause()
         || draft.blindness()
         || draft.continueRestore()

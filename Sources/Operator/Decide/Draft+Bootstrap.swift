@@ -45,7 +45,9 @@ extension Draft {
             self.operation?.details["members"] = names.joined(separator: ",")
         } else {
             let names = kept.map(\.name)
-            self.begin(.bootstrap, step: "Start", intent: "Bring back the cluster whose data was kept: \(names.joined(separator: ", ")).")
+            self.begin(
+                .bootstrap, step: "Start",
+                intent: "Bring back the cluster whose data was kept: \(names.joined(separator: ", ")).")
             self.operation?.details["members"] = names.joined(separator: ",")
             self.operation?.details["adopt"] = "true"
         }

@@ -26,7 +26,9 @@ extension Draft {
         let horizon = self.now - retention
         guard let old = self.memory.samples.last(where: { $0.time <= horizon }) else { return false }
         self.memory.samples.removeAll { $0.time < old.time }
-        if let last = self.status.maintenance.lastCompactionTime, self.now - last < min(retention, .seconds(3600)) { return false }
+        if let last = self.status.maintenance.lastCompactionTime, self.now - last < min(retention, .seconds(3600)) {
+            return false
+        }
         guard old.revision > self.status.maintenance.lastCompactedRevision else { return false }
         return self.act(
             .compact(revision: old.revision, via: self.view.endpoints), why: "History older than the retention is compacted.",
@@ -134,7 +136,8 @@ extension Draft {
         for member in self.followersFirst
         where (self.status.maintenance.lastDefragmentation[member.name] ?? Timestamp(seconds: 0)) < cycle {
             guard let endpoint = member.endpoint else { continue }
-            return self.act(.defragment(member: member.name, endpoint: endpoint), why: "\(member.name) gives back what is free.")
+            return self.act(
+                .defragment(member: member.name, endpoint: endpoint), why: "\(member.name) gives back what is free.")
         }
         return self.disarm(cycle)
     }

@@ -66,7 +66,9 @@ extension Draft {
         }
         guard let entry = member?.entry else {
             if process.data != .empty || process.pid != nil { return self.clearPlace(name, label: "leftover") }
-            guard self.allHealthy(toDo: "AddLearner \(name)") else { return self.wait("Waiting for all members to be healthy.") }
+            guard self.allHealthy(toDo: "AddLearner \(name)") else {
+                return self.wait("Waiting for all members to be healthy.")
+            }
             self.step("AddLearner")
             return self.act(
                 .addLearner(member: name, peerURL: process.place.peerURL, via: self.view.endpoints),

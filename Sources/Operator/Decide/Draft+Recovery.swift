@@ -28,7 +28,8 @@ extension Draft {
                 "Restore", "a restore needs approval", until: "quorate restore \(self.name) --approve",
                 since: since)
             if self.input.cluster.status.phase != .quorumLost {
-                self.event("RecoveryPlanned", "Quorum is lost; quorate restore \(self.name) shows what can be had back.", .warning)
+                self.event(
+                    "RecoveryPlanned", "Quorum is lost; quorate restore \(self.name) shows what can be had back.", .warning)
             }
         case .automatic:
             guard overdue else { break }
@@ -50,7 +51,8 @@ extension Draft {
 
     private func lossMessage(_ survivors: [MemberView], certain: Bool) -> String {
         let voters = self.view.voters.count
-        let there = survivors.isEmpty ? "no member's data is" : "the data of \(survivors.map(\.name).joined(separator: ", ")) is"
+        let there =
+            survivors.isEmpty ? "no member's data is" : "the data of \(survivors.map(\.name).joined(separator: ", ")) is"
         let verdict = certain ? "Quorum cannot come back by itself" : "Quorum did not come back"
         return "\(verdict): of \(voters) voters, \(there) there. quorate restore \(self.name) shows what can be had back."
     }

@@ -122,7 +122,9 @@ extension Draft {
     /// Moves aside what an interrupted removal or addition left, once it was seen three times: one list may be old.
     mutating func retireStray() -> Bool {
         guard
-            let stray = self.view.members.first(where: { $0.process != nil && $0.entry == nil && self.memory.strays[$0.name] ?? 0 >= 3 })
+            let stray = self.view.members.first(where: {
+                $0.process != nil && $0.entry == nil && self.memory.strays[$0.name] ?? 0 >= 3
+            })
         else { return false }
         self.begin(
             .scaleDown, step: "Stop", member: stray.name, intent: "Clear the place of \(stray.name), which is no member.")

@@ -68,7 +68,9 @@ extension Draft {
     private mutating func begin(_ restore: EtcdRestore, with manifest: SnapshotManifest) -> Bool {
         self.event("RecoveryApproved", "Restore \(restore.metadata.name) begins from \(manifest.uri).", .warning)
         self.beginOperation(manifest, restore: restore.metadata.name, type: "inPlace")
-        return self.continueRestore()
+        // The object says no more than "stopping" before the operation is stored: a crash in between begins it again.
+        self.report(.stopping)
+        return self.wait("The restore \(restore.metadata.name) begins.", for: .milliseconds(10))
     }
 
     private mutating func beginOperation(_ manifest: SnapshotManifest, restore: String?, type: String) {
@@ -82,6 +84,7 @@ extension Draft {
         ]
         details["restore"] = restore
         self.operation?.details = details
+        self.memory.movedAside = []
         self.status.phase = .recovering
     }
 
@@ -208,9 +211,14 @@ extension Draft {
         let manifest = self.memory.verified[details["uri"] ?? ""]
         let moved = (details["movedAside"] ?? "").split(separator: "\n").map(String.init)
         if let artifact = manifest?.artifact ?? restore.status.report?.artifact {
-            restore.status.report = self.makeReport(artifact, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0, movedAside: moved)
+            restore.status.report = self.makeReport(
+                artifact, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0, movedAside: moved)
         }
-        self.write(restore, phase, self.operation?.intent ?? "")
+        let failure = self.memory.failures.filter { self.now - $0.value.last < .seconds(60) }.max {
+            $0.value.last < $1.value.last
+        }
+        self.write(
+            restore, phase, failure.map { "\($0.key): \($0.value.message); it is tried again" } ?? self.operation?.intent ?? "")
     }
 
     private mutating func write(_ restore: EtcdRestore, _ phase: RestorePhase, _ message: String) {
@@ -237,7 +245,8 @@ extension Draft {
 
     static func lossSummary(restored: Int64, lastSeen: Int64) -> String {
         if lastSeen > restored {
-            return "revision \(restored) is brought back; revisions \(restored + 1) to \(lastSeen) may be lost, and any written "
+            return
+                "revision \(restored) is brought back; revisions \(restored + 1) to \(lastSeen) may be lost, and any written "
                 + "after the controller's last look."
         }
         return "revision \(restored) is brought back; no later revision was seen, but any written after the controller's last "

@@ -68,7 +68,8 @@ extension Draft {
             pending.status.message = "streaming from \(source.name)"
             self.snapshotWrites.append(pending)
         }
-        return self.act(action, why: "Snapshot \(pending.metadata.name) was asked for; \(source.name) costs least to read.",
+        return self.act(
+            action, why: "Snapshot \(pending.metadata.name) was asked for; \(source.name) costs least to read.",
             yielding: true)
     }
 
@@ -98,7 +99,8 @@ extension Draft {
 
     /// The newest run at or before now that was not taken, and how many before it were not either. The first snapshot of
     /// a cluster that has none is due at once.
-    private mutating func dueRun(_ schedule: String, zone: String?, after last: Timestamp?) -> (time: Timestamp, missed: Int64)? {
+    private mutating func dueRun(_ schedule: String, zone: String?, after last: Timestamp?) -> (time: Timestamp, missed: Int64)?
+    {
         guard let cron = try? Cron(schedule) else { return nil }
         let rules = zone.map { self.input.zones[$0] ?? .utc } ?? .utc
         guard let anchor = last else { return (self.now, 0) }

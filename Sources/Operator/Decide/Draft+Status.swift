@@ -38,7 +38,9 @@ extension Draft {
     }
 
     private func memberStatuses() -> [MemberStatus] {
-        if self.operation?.type == .restore, self.status.members.isEmpty, !self.view.members.contains(where: { $0.process != nil }) {
+        if self.operation?.type == .restore, self.status.members.isEmpty,
+            !self.view.members.contains(where: { $0.process != nil })
+        {
             return []
         }
         return self.view.members.map(self.memberStatus)

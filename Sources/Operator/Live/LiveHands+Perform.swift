@@ -98,7 +98,7 @@ extension LiveHands {
     private func compact(_ revision: Int64, _ via: [String]) async throws {
         do {
             _ = try await self.connect(via).compact(CompactionRequest(revision: revision))
-        } catch where error.message.hasSuffix("required revision has been compacted") {}
+        } catch  where error.message.hasSuffix("required revision has been compacted") {}
     }
 
     // MARK: Snapshots
@@ -108,11 +108,12 @@ extension LiveHands {
     ) async throws -> SnapshotManifest {
         let store = self.store(places.backups)
         if let done = try await store.list().snapshots.first(where: { $0.name == name }) { return done }
+        let connection = self.connector.connect(to: [endpoint], timeout: Self.callTimeout)
+        // The stream itself does not say whose it is: the cluster id is that of the same connection's status.
+        let status = try await connection.status()
+        try await store.requireSpace(for: status.dbSize)
         let writer = try await store.begin(name)
         do {
-            let connection = self.connector.connect(to: [endpoint], timeout: Self.callTimeout)
-            // The stream itself does not say whose it is: the cluster id is that of the same connection's status.
-            let status = try await connection.status()
             var labels = labels
             labels.clusterID = String(status.header.clusterID, radix: 16)
             try await connection.snapshot { chunk in try await writer.write(chunk.blob) }

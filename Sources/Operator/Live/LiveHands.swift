@@ -74,7 +74,9 @@ public struct LiveHands: Hands {
             guard let status = probe.status else { return false }
             return status.leader != 0 && status.leader == status.header.memberID
         }.max { ($0.status?.raftTerm ?? 0) < ($1.status?.raftTerm ?? 0) }
-        guard let leader, let place = observed.processes.first(where: { $0.place.name == leader.name })?.place else { return nil }
+        guard let leader, let place = observed.processes.first(where: { $0.place.name == leader.name })?.place else {
+            return nil
+        }
         let connection = self.connector.connect(to: [place.clientURL], timeout: Self.probeTimeout)
         guard let list = try? await connection.memberList(MemberListRequest(linearizable: true)) else { return nil }
         return Membership(clusterID: list.header.clusterID, members: list.members.sorted { $0.id < $1.id })
