@@ -79,6 +79,18 @@ import Testing
         #expect(responses[0].watchID == id && bench.store.watchCount == 0)
     }
 
+    /// A pause before its first revision does not bring a watch to that revision any sooner.
+    @Test func watchOfTheFutureWaitsForIt() throws {
+        var bench = Bench()
+        let id = bench.store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 5)).watchID
+        #expect(bench.store.watchProgress(id)?.header.revision == 1)
+        bench.store.pauseWatch(id)
+        bench.store.resumeWatch(id)
+        for name in ["a", "b", "c", "d", "e"] { try bench.put(name) }
+        let events = bench.store.nextWatchResponses().flatMap(\.events)
+        #expect(events.map(\.kv.modRevision) == [5, 6])
+    }
+
     /// History can be watched from the compacted revision itself, deletions included.
     @Test func watchFromTheCompactedRevision() throws {
         var bench = Bench()
