@@ -123,7 +123,7 @@ let package = Package(
         tests("PlatformTests", ["Platform"]),
         tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
-        tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", log]),
+        tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
         tests("BoltTests", ["Platform", "Bolt"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
@@ -139,6 +139,22 @@ let package = Package(
             [
                 "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Reconcile", "EmbeddedStore", "Operator", "Console",
                 "TestSupport", log,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "ClusterAPI", "YAML", "Operator", "Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore",
+                "TestSupport", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        tests(
+            "EndToEndTests",
+            [
+                "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "TestSupport", "quorate",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
