@@ -31,7 +31,7 @@ let package = Package(
     name: "quorate",
     products: [
         .executable(name: "quorate", targets: ["quorate"]),
-        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Store", "EmbeddedStore", "Operator"]),
+        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Store", "EmbeddedStore", "Operator", "Simulation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

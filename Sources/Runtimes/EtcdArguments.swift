@@ -10,16 +10,32 @@ func etcdArguments(_ place: MemberPlace, _ options: StartOptions) -> [String] {
         ("initial-cluster", options.initialCluster.map { "\($0.name)=\($0.peerURL)" }.joined(separator: ",")),
         ("initial-cluster-state", options.clusterState.rawValue),
         ("initial-cluster-token", options.token),
-        ("quota-backend-bytes", String(options.quota)),
-        ("heartbeat-interval", milliseconds(options.heartbeatInterval)),
-        ("election-timeout", milliseconds(options.electionTimeout)),
-        ("snapshot-count", String(options.snapshotCount)),
+        ("quota-backend-bytes", String(options.tuning.quota)),
+        ("heartbeat-interval", milliseconds(options.tuning.heartbeatInterval)),
+        ("election-timeout", milliseconds(options.tuning.electionTimeout)),
+        ("snapshot-count", String(options.tuning.snapshotCount)),
         // 3.4 would otherwise write its old format, and to the journal where there is one.
         ("logger", "zap"),
         ("log-outputs", "stderr"),
         ("log-level", "info"),
     ]
     return flags.flatMap { ["--" + $0.name, $0.value] } + ["--strict-reconfig-check=true"]
+}
+
+extension MemberTuning {
+    /// Reads what ``etcdArguments(_:_:)`` wrote; nil when a flag is missing.
+    init?(arguments: [String]) {
+        func value(_ flag: String) -> Int64? {
+            guard let index = arguments.firstIndex(of: "--" + flag), index + 1 < arguments.count else { return nil }
+            return Int64(arguments[index + 1])
+        }
+        guard let quota = value("quota-backend-bytes"), let heartbeat = value("heartbeat-interval"),
+            let election = value("election-timeout"), let count = value("snapshot-count")
+        else { return nil }
+        self.init(
+            quota: quota, heartbeatInterval: .milliseconds(heartbeat), electionTimeout: .milliseconds(election),
+            snapshotCount: Int(clamping: count))
+    }
 }
 
 /// What a member inherits: nothing that would set options of etcd behind the spec's back, or make it speak to the service

@@ -102,7 +102,8 @@ public actor ProcessRuntime: Runtime {
         if data == .present, !record.ran { try self.note(directory) { $0.ran = true } }
         return MemberProcess(
             place: record.place(in: directory), pid: process?.pid, startedAt: process.map { self.table.startTime(of: $0) },
-            data: data, lastWords: process == nil && !record.stopped ? self.lastWords(of: directory) : nil)
+            data: data, lastWords: process == nil && !record.stopped ? self.lastWords(of: directory) : nil,
+            tuning: process.flatMap { self.table.tuning(of: $0) })
     }
 
     /// How it ended, when that is known, and what its log says of it. Nil when it never started.

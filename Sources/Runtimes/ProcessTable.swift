@@ -47,6 +47,12 @@ struct ProcessTable: Sendable {
         return ProcessIdentity(pid: pid, startTicks: before)
     }
 
+    /// What a member's process was started with.
+    func tuning(of process: ProcessIdentity) -> MemberTuning? {
+        let line = (try? readFile("/proc/\(process.pid)/cmdline")) ?? []
+        return MemberTuning(arguments: line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) })
+    }
+
     func startTime(of process: ProcessIdentity) -> Timestamp {
         let ticks = Int64(clamping: process.startTicks)
         let (seconds, rest) = ticks.quotientAndRemainder(dividingBy: self.ticksPerSecond)

@@ -92,13 +92,35 @@ public struct MemberProcess: Sendable, Hashable {
     public var data: DataState
     /// The words of the last lines of its log, when it ended by itself.
     public var lastWords: String?
+    /// What it was started with, as its command line says; nil when it does not run or that cannot be told.
+    public var tuning: MemberTuning?
 
-    public init(place: MemberPlace, pid: Int32?, startedAt: Timestamp?, data: DataState, lastWords: String? = nil) {
+    public init(
+        place: MemberPlace, pid: Int32?, startedAt: Timestamp?, data: DataState, lastWords: String? = nil,
+        tuning: MemberTuning? = nil
+    ) {
         self.place = place
         self.pid = pid
         self.startedAt = startedAt
         self.data = data
         self.lastWords = lastWords
+        self.tuning = tuning
+    }
+}
+
+/// The options of a member that a restart changes.
+public struct MemberTuning: Sendable, Hashable {
+    /// Bytes.
+    public var quota: Int64
+    public var heartbeatInterval: Duration
+    public var electionTimeout: Duration
+    public var snapshotCount: Int
+
+    public init(quota: Int64, heartbeatInterval: Duration, electionTimeout: Duration, snapshotCount: Int) {
+        self.quota = quota
+        self.heartbeatInterval = heartbeatInterval
+        self.electionTimeout = electionTimeout
+        self.snapshotCount = snapshotCount
     }
 }
 
@@ -124,23 +146,13 @@ public struct StartOptions: Sendable, Hashable {
     /// Name and peer URL of every member, this one included, sorted by name.
     public var initialCluster: [InitialMember]
     public var token: String
-    /// Bytes.
-    public var quota: Int64
-    public var heartbeatInterval: Duration
-    public var electionTimeout: Duration
-    public var snapshotCount: Int
+    public var tuning: MemberTuning
 
-    public init(
-        clusterState: ClusterState, initialCluster: [InitialMember], token: String, quota: Int64, heartbeatInterval: Duration,
-        electionTimeout: Duration, snapshotCount: Int
-    ) {
+    public init(clusterState: ClusterState, initialCluster: [InitialMember], token: String, tuning: MemberTuning) {
         self.clusterState = clusterState
         self.initialCluster = initialCluster
         self.token = token
-        self.quota = quota
-        self.heartbeatInterval = heartbeatInterval
-        self.electionTimeout = electionTimeout
-        self.snapshotCount = snapshotCount
+        self.tuning = tuning
     }
 }
 

@@ -62,6 +62,21 @@ public struct Runner {
         return false
     }
 
+    /// Makes a cluster and takes turns until it is as its spec says.
+    /// - Returns: Whether it came to be.
+    public mutating func settle(_ name: String, replicas: Int) async -> Bool {
+        var metadata = ObjectMeta(name: name)
+        metadata.uid = name
+        metadata.generation = 1
+        metadata.creationTimestamp = self.clock.now()
+        var spec = EtcdClusterSpec()
+        spec.replicas = replicas
+        _ = try? await self.objects.create(EtcdCluster(metadata: metadata, spec: spec))
+        return await self.run(name) { _, cluster in
+            cluster?.status.phase == .running && cluster?.status.operation == nil && cluster?.status.readyReplicas == replicas
+        }
+    }
+
     /// The object as it is stored.
     public func cluster(_ name: String) async -> EtcdCluster? {
         let key = ObjectKey.key(plural: EtcdCluster.plural, namespace: "default", name: name)

@@ -239,6 +239,22 @@ struct DecideTests {
         #expect(compactions == compactions.sorted())
     }
 
+    @Test("Changed options reach every member by a rolling restart, the leader last")
+    func rollingRestart() {
+        var play = Play(replicas: 3)
+        #expect(play.run { $0.isSettled })
+        let leader = play.status.leader ?? ""
+        play.actions = []
+        play.cluster.spec.options.heartbeatInterval = .milliseconds(200)
+        play.cluster.spec.options.electionTimeout = .seconds(2)
+        let isUpdated: (Play) -> Bool = { play in
+            play.isSettled && play.model.nodes.allSatisfy { $0.tuning?.heartbeatInterval == .milliseconds(200) }
+        }
+        #expect(play.run(until: isUpdated))
+        #expect(play.actionNames == ["Stop", "Start", "Stop", "Start", "MoveLeader", "Stop", "Start"])
+        #expect(play.actions.last?.description == "Start \(leader)")
+    }
+
     @Test("plan tells the steps that the controller then takes")
     func planMatches() {
         var play = Play(replicas: 3)

@@ -96,7 +96,8 @@ final class Machine: Sendable {
 func options(_ places: [MemberPlace], state: StartOptions.ClusterState = .new, token: String = "test") -> StartOptions {
     StartOptions(
         clusterState: state, initialCluster: places.map { InitialMember(name: $0.name, peerURL: $0.peerURL) }, token: token,
-        quota: 1 << 30, heartbeatInterval: .milliseconds(100), electionTimeout: .seconds(1), snapshotCount: 10_000)
+        tuning: MemberTuning(
+            quota: 1 << 30, heartbeatInterval: .milliseconds(100), electionTimeout: .seconds(1), snapshotCount: 10_000))
 }
 
 extension ProcessRuntime {

@@ -10,7 +10,9 @@ struct Conditions {
 
     func all() -> [Condition] {
         [
-            self.available(), self.progressing(), self.degraded(), self.quorate(), self.allMembersReady(), self.backupReady(),
+            self.available(), self.progressing(), self.degraded(), self.quorate(), self.allMembersReady(),
+            self.allMembersUpdated(),
+            self.backupReady(),
             self.alarmsActive(), self.clusterIDMismatch(), self.recovering(), self.paused(),
         ]
     }
@@ -84,6 +86,15 @@ struct Conditions {
             return self.make("AllMembersReady", .true, "AllMembersReady", "\(ready) members are ready.")
         }
         return self.make("AllMembersReady", .false, "NotAllMembersReady", "\(ready) of \(self.draft.spec.replicas) are ready.")
+    }
+
+    private func allMembersUpdated() -> Condition {
+        let outdated = self.draft.outdated.map(\.name)
+        return outdated.isEmpty
+            ? self.make("AllMembersUpdated", .true, "AllMembersUpdated", "Every member runs with the options of the spec.")
+            : self.make(
+                "AllMembersUpdated", .false, "NotAllMembersUpdated",
+                "\(outdated.joined(separator: ", ")) run with older options; they are restarted one at a time.")
     }
 
     private func backupReady() -> Condition {

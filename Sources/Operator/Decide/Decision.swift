@@ -61,7 +61,7 @@ public struct EventDraft: Sendable, Hashable {
 ///
 /// The concerns are asked in a fixed order; the first that has something to do takes the turn, so that there is never more
 /// than one change in flight: deletion, pause, a restore that was begun, an approved restore, bootstrap, restarting
-/// members, lost quorum, lost space, membership, snapshots, retention, compaction, defragmentation.
+/// members, lost quorum, lost space, membership, changed options, snapshots, retention, compaction, defragmentation.
 public func decide(_ input: DecisionInput) -> Decision {
     var draft = Draft(input)
     draft.fillRequests()
@@ -76,6 +76,7 @@ public func decide(_ input: DecisionInput) -> Decision {
         || draft.quorumLoss()
         || draft.spaceAlarm()
         || draft.membership()
+        || draft.rollOptions()
         || draft.snapshots()
         || draft.retention()
         || draft.compaction()

@@ -111,9 +111,14 @@ struct Draft {
     func startOptions(_ state: StartOptions.ClusterState, cluster: [InitialMember]) -> StartOptions {
         StartOptions(
             clusterState: state, initialCluster: cluster.sorted { $0.name < $1.name },
-            token: self.status.token ?? self.name, quota: self.spec.storage.quota,
-            heartbeatInterval: self.spec.options.heartbeatInterval, electionTimeout: self.spec.options.electionTimeout,
-            snapshotCount: self.spec.options.snapshotCount)
+            token: self.status.token ?? self.name, tuning: self.wantedTuning)
+    }
+
+    var wantedTuning: MemberTuning {
+        let options = self.spec.options
+        return MemberTuning(
+            quota: self.spec.storage.quota, heartbeatInterval: options.heartbeatInterval,
+            electionTimeout: options.electionTimeout, snapshotCount: options.snapshotCount)
     }
 
     /// How a member joins, or comes back to, a cluster that exists: with every listed member, or, while the list is not

@@ -12,7 +12,7 @@ extension ModelCluster {
         for process in observed.processes {
             var node = Node(place: process.place)
             node.pid = process.pid
-            node.data = process.data
+            (node.data, node.tuning) = (process.data, process.tuning)
             let answer = observed.probes.first { $0.name == process.place.name }?.status
             node.isHung = process.pid != nil && answer == nil
             node.memberID =

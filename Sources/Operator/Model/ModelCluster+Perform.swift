@@ -70,28 +70,29 @@ extension ModelCluster {
                 throw ActionError(action: "Start", reason: "StartFailed", message: "the member has been permanently removed")
             }
         case (_, .new):
-            self.joinNew(&node, start.options)
+            self.joinNew(&node, start.options.initialCluster, token: start.options.token)
         case (_, .existing):
             try self.joinExisting(&node)
         }
         node.pid = self.nextPid
+        node.tuning = start.options.tuning
         self.nextPid += 1
         self[node: start.name] = node
     }
 
     /// A member of a cluster in the making: its id and the cluster's follow from the peer URLs and the token, as etcd's do.
-    private mutating func joinNew(_ node: inout Node, _ options: StartOptions) {
-        let seed = options.token + options.initialCluster.map(\.peerURL).sorted().joined()
+    private mutating func joinNew(_ node: inout Node, _ initialCluster: [InitialMember], token: String) {
+        let seed = token + initialCluster.map(\.peerURL).sorted().joined()
         let clusterID = FNV1a.checksum((seed).utf8)
         if !self.agreements.contains(where: { $0.id == clusterID }) {
-            let entries = options.initialCluster.map { member in
+            let entries = initialCluster.map { member in
                 Member(
-                    id: FNV1a.checksum(((member.peerURL + options.token)).utf8), name: member.name, peerURLs: [member.peerURL])
+                    id: FNV1a.checksum(((member.peerURL + token)).utf8), name: member.name, peerURLs: [member.peerURL])
             }
             self.agreements.append(Agreement(id: clusterID, entries: entries.sorted { $0.id < $1.id }))
         }
         node.clusterID = clusterID
-        node.memberID = FNV1a.checksum(((node.place.peerURL + options.token)).utf8)
+        node.memberID = FNV1a.checksum(((node.place.peerURL + token)).utf8)
         node.data = .present
     }
 
@@ -207,11 +208,7 @@ extension ModelCluster {
         guard let manifest = self.snapshots.first(where: { $0.uri == uri }), options.sha256 == manifest.sha256 else {
             throw ActionError(action: "Restore", reason: "BadSnapshot", message: "\(uri): no such snapshot")
         }
-        var only = StartOptions(
-            clusterState: .new, initialCluster: [InitialMember(name: member, peerURL: node.place.peerURL)],
-            token: options.token, quota: 0, heartbeatInterval: .zero, electionTimeout: .zero, snapshotCount: 0)
-        only.clusterState = .new
-        self.joinNew(&node, only)
+        self.joinNew(&node, [InitialMember(name: member, peerURL: node.place.peerURL)], token: options.token)
         self[node: member] = node
         guard let index = self.agreements.firstIndex(where: { $0.id == node.clusterID }) else { return }
         self.agreements[index].revision = manifest.contents.revision

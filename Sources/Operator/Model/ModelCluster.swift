@@ -17,6 +17,8 @@ public struct ModelCluster: Sendable, Hashable {
         public var applied: UInt64 = 0
         /// It runs and answers nobody.
         public var isHung = false
+        /// What the process was started with.
+        public var tuning: MemberTuning?
         public var dbSize: Int64 = 20_480
         public var dbSizeInUse: Int64 = 16_384
     }
@@ -127,7 +129,8 @@ public struct ModelCluster: Sendable, Hashable {
     public func observe() -> ObservedCluster {
         var observed = ObservedCluster()
         observed.processes = self.nodes.map { node in
-            MemberProcess(place: node.place, pid: node.pid, startedAt: nil, data: node.data)
+            MemberProcess(
+                place: node.place, pid: node.pid, startedAt: nil, data: node.data, tuning: node.pid == nil ? nil : node.tuning)
         }
         for node in self.nodes where node.pid != nil {
             let status = node.isHung ? nil : self.status(of: node)

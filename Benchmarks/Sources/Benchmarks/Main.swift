@@ -1,0 +1,75 @@
+internal import Foundation
+
+/// One measurement: what it is called on the command line, and the table it makes.
+protocol Benchmark {
+    static var name: String { get }
+    static func run(_ settings: Settings) async throws -> Table
+}
+
+/// What the command line said.
+struct Settings {
+    /// How long one figure is measured, in seconds.
+    var seconds = 2.0
+    /// How often each figure is measured; the median counts.
+    var rounds = 3
+    /// Where data goes: what is compared is compared on the same disk.
+    var directory = FileManager.default.currentDirectoryPath + "/.build/benchmark-data"
+    /// The directory of etcd 3.5.
+    var etcd = ProcessInfo.processInfo.environment["QUORATE_ETCD_35"] ?? ".tools/etcd-3.5.1"
+    var names: [String] = []
+
+    static let usage = """
+        usage: Benchmarks [--seconds S] [--rounds N] [--directory DIR] [--etcd DIR] [NAME…]
+        names: \(all.map { $0.name }.joined(separator: " "))
+        """
+
+    init(_ arguments: [String]) throws {
+        var rest = arguments[...]
+        func value() throws -> String {
+            guard let value = rest.popFirst() else { throw Failure(Self.usage) }
+            return value
+        }
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--seconds": self.seconds = try Self.number(value())
+            case "--rounds": self.rounds = Int(try Self.number(value()))
+            case "--directory": self.directory = try value()
+            case "--etcd": self.etcd = try value()
+            case let name where all.contains { $0.name == name }: self.names.append(name)
+            default: throw Failure(Self.usage)
+            }
+        }
+        guard self.rounds > 0, self.seconds > 0 else { throw Failure(Self.usage) }
+    }
+
+    private static func number(_ text: String) throws -> Double {
+        guard let number = Double(text) else { throw Failure(Self.usage) }
+        return number
+    }
+}
+
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Every benchmark, in the order in which they run.
+let all: [any Benchmark.Type] = [PutBenchmark.self, WatchBenchmark.self, CreateBenchmark.self, ResyncBenchmark.self]
+
+@main
+enum Main {
+    static func main() async {
+        do {
+            let settings = try Settings(Array(CommandLine.arguments.dropFirst()))
+            for benchmark in all where settings.names.isEmpty || settings.names.contains(benchmark.name) {
+                print(try await benchmark.run(settings))
+            }
+        } catch {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            exit(1)
+        }
+    }
+}
