@@ -54,6 +54,8 @@ struct API: Sendable {
         case ["api"]: return .json(200, Discovery.versions)
         case ["apis"]: return .json(200, Discovery.groups)
         case ["apis", Names.group]: return .json(200, Discovery.group)
+        case ["openapi", "v3"]: return .json(200, Discovery.openAPIPaths)
+        case ["openapi", "v3", "apis", Names.group, Names.version]: return .json(200, Discovery.openAPI)
         case ["version"]: return .json(200, Discovery.version(self.version))
         case ["healthz"], ["livez"]: return .text(200, "ok")
         case ["readyz"]:

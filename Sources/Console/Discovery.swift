@@ -25,14 +25,48 @@ enum Discovery {
         ])
     }
 
+    private static let kinds = [
+        (EtcdCluster.plural, EtcdCluster.kind, EtcdCluster.shortName),
+        (EtcdSnapshot.plural, EtcdSnapshot.kind, EtcdSnapshot.shortName),
+        (EtcdRestore.plural, EtcdRestore.kind, EtcdRestore.shortName),
+    ]
+
+    /// Where the group is described further.
+    static let openAPIPaths: Node = .mapping([
+        "paths": .mapping([
+            "apis/\(apiVersion)": .mapping(["serverRelativeURL": .string("/openapi/v3/apis/\(apiVersion)")])
+        ])
+    ])
+
+    /// OpenAPI as far as `kubectl` needs it: that fields are checked here (`fieldValidation`), so that it need not.
+    static var openAPI: Node {
+        let paths = self.kinds.map { plural, kind, _ in
+            (
+                "/apis/\(apiVersion)/namespaces/{namespace}/\(plural)/{name}",
+                Node.mapping([
+                    "patch": .mapping([
+                        "x-kubernetes-group-version-kind": .mapping([
+                            "group": .string(Names.group), "version": .string(Names.version), "kind": .string(kind),
+                        ]),
+                        "parameters": .sequence([
+                            .mapping([
+                                "name": "fieldValidation", "in": "query", "schema": .mapping(["type": "string"]),
+                            ])
+                        ]),
+                        "responses": .mapping(["200": .mapping(["description": "OK"])]),
+                    ])
+                ])
+            )
+        }
+        return .mapping([
+            "openapi": "3.0.0", "info": .mapping(["title": "Quorate", "version": .string(Names.version)]),
+            "paths": .mapping(Mapping(paths)),
+        ])
+    }
+
     /// The resources of `quorate.dev/v1alpha1`.
     static var resources: Node {
-        let kinds = [
-            (EtcdCluster.plural, EtcdCluster.kind, EtcdCluster.shortName),
-            (EtcdSnapshot.plural, EtcdSnapshot.kind, EtcdSnapshot.shortName),
-            (EtcdRestore.plural, EtcdRestore.kind, EtcdRestore.shortName),
-        ]
-        let entries = kinds.flatMap { plural, kind, shortName in
+        let entries = self.kinds.flatMap { plural, kind, shortName in
             [
                 Self.resource(
                     plural, kind, shortName, ["create", "delete", "get", "list", "patch", "update", "watch"]),

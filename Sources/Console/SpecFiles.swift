@@ -1,6 +1,6 @@
 public import ClusterAPI
 public import Logging
-public import Operator
+internal import Operator
 public import Platform
 public import Reconcile
 

@@ -31,6 +31,21 @@ struct WatchStream: Sendable {
         case failure(StatusError)
     }
 
+    /// That a line found no place in the backlog.
+    private final class Overrun: Sendable {
+        private let flag = Atomic(false)
+        private let (stream, source) = AsyncStream.makeStream(of: Void.self)
+
+        var hasHappened: Bool { self.flag.load(ordering: .acquiring) }
+
+        func happened() {
+            self.flag.store(true, ordering: .releasing)
+            self.source.finish()
+        }
+
+        func wait() async { for await _ in self.stream {} }
+    }
+
     /// Up to where everything was handed over or lies in the backlog.
     private final class Progress: Sendable {
         let revision: Atomic<Int64>
@@ -50,32 +65,35 @@ struct WatchStream: Sendable {
             try await write(self.encode(.change("ADDED", item), hasHead: &hasHead))
         }
         let (lines, source) = AsyncStream.makeStream(of: Line.self, bufferingPolicy: .bufferingOldest(Self.backlog))
-        let overrun = Progress(0)
-        let send: @Sendable (Line) -> Void = { line in
-            guard case .dropped = source.yield(line) else { return }
-            overrun.revision.store(1, ordering: .relaxed)
-            source.finish()
-        }
+        let overrun = Overrun()
         let producer = Task {
-            await self.produce(stop: stop, send)
+            await self.produce(stop: stop, overrun) { line in
+                guard case .dropped = source.yield(line) else { return }
+                // Nothing may follow a line that was left out.
+                source.finish()
+                overrun.happened()
+            }
             source.finish()
         }
         defer { producer.cancel() }
         for await line in lines {
             try await write(self.encode(line, hasHead: &hasHead))
         }
-        if overrun.revision.load(ordering: .relaxed) > 0 {
+        if overrun.hasHappened {
             try await write(self.encode(.failure(.gone("the watch is too old: its reader was too slow")), hasHead: &hasHead))
         }
     }
 
     /// Sends lines until there is a reason to end.
-    private func produce(stop: @escaping @Sendable () async -> Void, _ send: @escaping @Sendable (Line) -> Void) async {
+    private func produce(
+        stop: @escaping @Sendable () async -> Void, _ overrun: Overrun, _ send: @escaping @Sendable (Line) -> Void
+    ) async {
         let progress = Progress(self.revision)
         await withTaskGroup { group in
             group.addTask { await self.follow(progress, send) }
             group.addTask { try? await self.clock.sleep(for: self.timeout) }
             group.addTask { await stop() }
+            group.addTask { await overrun.wait() }
             if self.sendsBookmarks {
                 group.addTask {
                     while (try? await self.clock.sleep(for: Self.bookmarkInterval)) != nil {
