@@ -22,7 +22,7 @@ final class EtcdServer {
             "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
             "--log-level=error",
         ]
-        FileManager.default.createFile(atPath: self.directory + "/log", contents: nil)
+        _ = FileManager.default.createFile(atPath: self.directory + "/log", contents: nil)
         let log = FileHandle(forWritingAtPath: self.directory + "/log")
         self.process.standardOutput = log
         self.process.standardError = log

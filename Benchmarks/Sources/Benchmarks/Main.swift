@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// One measurement: what it is called on the command line, and the table it makes.
-protocol Benchmark {
+protocol Benchmark: SendableMetatype {
     static var name: String { get }
     static func run(_ settings: Settings) async throws -> Table
 }
@@ -12,6 +12,8 @@ struct Settings {
     var seconds = 2.0
     /// How often each figure is measured; the median counts.
     var rounds = 3
+    /// How many write at once, for each row of the puts.
+    var writers = [1, 8, 64, 256]
     /// Where data goes: what is compared is compared on the same disk.
     var directory = FileManager.default.currentDirectoryPath + "/.build/benchmark-data"
     /// The directory of etcd 3.5.
@@ -19,7 +21,7 @@ struct Settings {
     var names: [String] = []
 
     static let usage = """
-        usage: Benchmarks [--seconds S] [--rounds N] [--directory DIR] [--etcd DIR] [NAME…]
+        usage: Benchmarks [--seconds S] [--rounds N] [--writers N,N…] [--directory DIR] [--etcd DIR] [NAME…]
         names: \(all.map { $0.name }.joined(separator: " "))
         """
 
@@ -33,13 +35,14 @@ struct Settings {
             switch argument {
             case "--seconds": self.seconds = try Self.number(value())
             case "--rounds": self.rounds = Int(try Self.number(value()))
+            case "--writers": self.writers = try value().split(separator: ",").map { Int(try Self.number(String($0))) }
             case "--directory": self.directory = try value()
             case "--etcd": self.etcd = try value()
             case let name where all.contains { $0.name == name }: self.names.append(name)
             default: throw Failure(Self.usage)
             }
         }
-        guard self.rounds > 0, self.seconds > 0 else { throw Failure(Self.usage) }
+        guard self.rounds > 0, self.seconds > 0, self.writers.allSatisfy({ $0 > 0 }) else { throw Failure(Self.usage) }
     }
 
     private static func number(_ text: String) throws -> Double {

@@ -6,7 +6,6 @@ internal import Foundation
 enum PutBenchmark: Benchmark {
     static let name = "puts"
 
-    static let writers = [1, 8, 64, 256]
     private static let value = [UInt8](repeating: 0x76, count: 256)
 
     private struct Figure {
@@ -23,11 +22,15 @@ enum PutBenchmark: Benchmark {
         try Data(self.frame()).write(to: URL(fileURLWithPath: body))
         let etcd = try await EtcdServer(settings)
         var mine = [Int: Figure]()
-        var theirs = [Int: [Double]]()
+        var theirs = [Int: [Int: [Double]]]()
         for _ in 0..<settings.rounds {
-            for count in self.writers {
+            for count in settings.writers {
                 try await self.measure(count, settings, into: &mine[count, default: Figure()])
-                theirs[count, default: []].append(try await self.best(etcd, body, count, settings))
+                for streams in self.splits(of: count) {
+                    let rate = try await etcd.puts(
+                        body, connections: count / streams, streams: streams, seconds: settings.seconds)
+                    theirs[count, default: [:]][streams, default: []].append(rate)
+                }
             }
         }
         await etcd.stop()
@@ -35,9 +38,9 @@ enum PutBenchmark: Benchmark {
         var table = Table(
             title: "Durable puts per second, 256-byte values, one member",
             columns: ["writers", "embedded/s", "p50 ms", "p99 ms", "etcd 3.5/s", "ratio"])
-        for count in self.writers {
+        for count in settings.writers {
             let figure = mine[count, default: Figure()]
-            let (rate, other) = (figure.rates.median, theirs[count, default: []].median)
+            let (rate, other) = (figure.rates.median, theirs[count, default: [:]].values.map(\.median).max() ?? 0)
             table.rows.append([
                 "\(count)", rate.formatted(0), figure.latencies.quantile(0.5).milliseconds,
                 figure.latencies.quantile(0.99).milliseconds, other.formatted(0), (rate / other).formatted(1),
@@ -56,14 +59,9 @@ enum PutBenchmark: Benchmark {
         return [0] + (0..<4).map { UInt8(truncatingIfNeeded: request.count >> (24 - 8 * $0)) } + request
     }
 
-    private static func best(_ etcd: EtcdServer, _ body: String, _ count: Int, _ settings: Settings) async throws -> Double {
-        var best = 0.0
-        for streams in [1, 4, 16] where count % streams == 0 && (streams == 1 || count >= 4 * streams) {
-            let rate = try await etcd.puts(
-                body, connections: count / streams, streams: streams, seconds: settings.seconds)
-            best = max(best, rate)
-        }
-        return best
+    /// Streams on each connection, so that all of them together are as many as the writers.
+    private static func splits(of writers: Int) -> [Int] {
+        [1, 4, 16].filter { writers % $0 == 0 && ($0 == 1 || writers >= 4 * $0) }
     }
 
     private static func measure(_ writers: Int, _ settings: Settings, into figure: inout Figure) async throws {
