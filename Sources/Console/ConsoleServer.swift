@@ -52,7 +52,8 @@ public struct ConsoleServer: Service {
             responder: Responder(api: self.api, listen: self.listen),
             server: .http1(configuration: .init(idleTimeout: .seconds(300))),
             configuration: .init(
-                address: address, backlog: 256, availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit)),
+                address: address, backlog: 256,
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit)),
             onServerRunning: { channel in self.started(channel) },
             logger: logger)
         try await application.run()
