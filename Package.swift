@@ -137,15 +137,6 @@ let package = Package(
         tests(
             "ConsoleTests",
             [
-                "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Reconcile", "EmbeddedStore", "Operator", "Console",
-                "TestSupport", log,
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-            ]),
-        tests(
-            "ConsoleTests",
-            [
                 "Console", "ClusterAPI", "YAML", "Operator", "Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore",
                 "TestSupport", log, .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -158,11 +158,22 @@ private final class RealFile: DiskFile {
     }
 
     func allocate(to size: Int64) throws(DiskError) {
-        guard try self.size() < size else { return }
+        let start = try self.size()
+        guard start < size else { return }
         let code = quorate_allocate(self.open, size)
-        if code == 0 { return }
-        guard code == EOPNOTSUPP || code == ENOSYS else { throw DiskError("fallocate", self.path, code: code) }
-        try self.truncate(to: size)
+        guard code == 0 || code == EOPNOTSUPP || code == ENOSYS else {
+            throw DiskError("fallocate", self.path, code: code)
+        }
+        // Blocks that were only reserved cost each later sync a change of the file system's own records, which takes longer
+        // than the data itself: they are written, with zeros, once and ahead of use.
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var offset = start
+        while offset < size {
+            let count = min(Int64(zeros.count), size - offset)
+            try self.write(count == zeros.count ? zeros : Array(zeros[..<Int(count)]), at: offset)
+            offset += count
+        }
+        try self.sync()
     }
 
     func sync() throws(DiskError) {

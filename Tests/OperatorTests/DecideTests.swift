@@ -250,7 +250,8 @@ struct DecideTests {
         let isUpdated: (Play) -> Bool = { play in
             play.isSettled && play.model.nodes.allSatisfy { $0.tuning?.heartbeatInterval == .milliseconds(200) }
         }
-        #expect(play.run(until: isUpdated))
+        let ended = play.run(until: isUpdated)
+        #expect(ended)
         #expect(play.actionNames == ["Stop", "Start", "Stop", "Start", "MoveLeader", "Stop", "Start"])
         #expect(play.actions.last?.description == "Start \(leader)")
     }
