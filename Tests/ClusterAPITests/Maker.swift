@@ -23,20 +23,32 @@ struct Maker {
 
     private mutating func text() -> String {
         self.pick([
-            "", "a", "orders-1", "true", "1", "line\nline", "\u{0}\u{7F}", "\"'\\", "日本 😀", "\u{2028}\u{FEFF}", "a: b # c", "~",
+            "", "a", "orders-1", "true", "1", "line\nline", "\u{0}\u{7F}", "\"'\\", "日本 😀",
+            "\u{2028}\u{FEFF}", "a: b # c", "~",
         ])
     }
 
     private mutating func label() -> String {
         self.pick(["a", "orders", "orders-2", "0x9", String(repeating: "n", count: 63)])
     }
-    private mutating func path() -> String { self.pick(["./data", "/var/lib/x", "a b/ü", "-", "{}"]) }
-    private mutating func time() -> Timestamp {
-        Timestamp(nanoseconds: self.pick([0, 1, 1_795_000_000_123_456_789, -5, 1_700_000_000_000_000_000, 999_999_999]))
+    private mutating func path() -> String {
+        self.pick(["./data", "/var/lib/x", "a b/ü", "-", "{}"])
     }
-    private mutating func int<Number: FixedWidthInteger>() -> Number { self.pick([0, 1, 1000, .max, .min, .max - 1]) }
+    private mutating func time() -> Timestamp {
+        Timestamp(
+            nanoseconds: self.pick([
+                0, 1, 1_795_000_000_123_456_789, -5, 1_700_000_000_000_000_000, 999_999_999,
+            ]))
+    }
+    private mutating func int<Number: FixedWidthInteger>() -> Number {
+        self.pick([0, 1, 1000, .max, .min, .max - 1])
+    }
     private mutating func span() -> Duration {
-        .nanoseconds(self.pick([1_000_000_000, 1_500_000_000, 3_600_000_000_001, 90_061_000_000_000, 315_360_000_000_000_000]))
+        .nanoseconds(
+            self.pick([
+                1_000_000_000, 1_500_000_000, 3_600_000_000_001, 90_061_000_000_000,
+                315_360_000_000_000_000,
+            ]))
     }
 
     private mutating func metadata() -> ObjectMeta {
@@ -48,7 +60,11 @@ struct Maker {
         meta.creationTimestamp = self.maybe { $0.time() }
         meta.deletionTimestamp = self.maybe { $0.time() }
         meta.finalizers = self.list { $0.text() }
-        for _ in 0..<3 { meta.labels[self.pick(["a", "b.c", "example.com/x_y"])] = self.pick(["", "v", "a.b-c", "true"]) }
+        for _ in 0..<3 {
+            meta.labels[self.pick(["a", "b.c", "example.com/x_y"])] = self.pick([
+                "", "v", "a.b-c", "true",
+            ])
+        }
         for _ in 0..<3 { meta.annotations[self.pick(["a", "b.c", "example.com/x_y"])] = self.text() }
         return meta
     }
@@ -64,7 +80,9 @@ struct Maker {
         spec.replicas = self.pick([1, 3, 8, 9])
         spec.engine.version = self.pick(["3.4", "3.5", "3.5.1", "3.4.23"])
         spec.engine.binaryDirectory = self.maybe { $0.path() }
-        spec.runtime.process.host = self.pick(["127.0.0.1", "::1", "localhost", "db-1.example.com", "fe80::1:2", "10.0.0.255"])
+        spec.runtime.process.host = self.pick([
+            "127.0.0.1", "::1", "localhost", "db-1.example.com", "fe80::1:2", "10.0.0.255",
+        ])
         spec.runtime.process.dataDirectory = self.maybe { $0.path() }
         spec.storage.quota = self.pick([1, 1023, 1 << 20, 2 << 30, .max, 1_000_000_000, 3 << 60])
         spec.options.heartbeatInterval = .milliseconds(self.pick([1, 100, 999, 10_000]))
@@ -74,7 +92,9 @@ struct Maker {
             var backup = BackupSpec()
             backup.store.directory = make.maybe { DirectoryStoreSpec(path: $0.path()) }
             backup.schedule = make.maybe { $0.pick(["* * * * *", "@daily", "*/30 1,2-4 * JAN-MAR mon"]) }
-            backup.timeZone = make.maybe { $0.pick(["UTC", "Europe/Berlin", "Etc/GMT+3", "America/Argentina/Salta"]) }
+            backup.timeZone = make.maybe {
+                $0.pick(["UTC", "Europe/Berlin", "Etc/GMT+3", "America/Argentina/Salta"])
+            }
             backup.suspend = make.pick([true, false])
             backup.retention.keepLast = make.pick([1, 10, 100_000])
             backup.retention.hourly = make.pick([0, 24])
@@ -97,7 +117,9 @@ struct Maker {
         spec.recovery.memberLossReplaceAfter = self.span()
         spec.bootstrap = self.maybe { make in
             var bootstrap = BootstrapSpec()
-            bootstrap.restore = make.maybe { make in RestoreSource(from: make.maybe { $0.pick(["file:///a/b", "./x"]) }) }
+            bootstrap.restore = make.maybe { make in
+                RestoreSource(from: make.maybe { $0.pick(["file:///a/b", "./x"]) })
+            }
             return bootstrap
         }
         spec.paused = self.pick([true, false])
@@ -107,7 +129,8 @@ struct Maker {
 
     private mutating func artifact() -> SnapshotArtifact {
         SnapshotArtifact(
-            uri: self.text(), sizeBytes: self.int(), sha256: self.text(), revision: self.int(), raftIndex: self.int(),
+            uri: self.text(), sizeBytes: self.int(), sha256: self.text(), revision: self.int(),
+            raftIndex: self.int(),
             raftTerm: self.int(), clusterID: self.text(), takenAt: self.time(), member: self.text())
     }
 
@@ -131,7 +154,8 @@ struct Maker {
     }
 
     private mutating func blocked() -> BlockedAction {
-        BlockedAction(action: self.text(), reason: self.text(), since: self.time(), unblockedWhen: self.text())
+        BlockedAction(
+            action: self.text(), reason: self.text(), since: self.time(), unblockedWhen: self.text())
     }
 
     mutating func status() -> EtcdClusterStatus {
@@ -155,7 +179,8 @@ struct Maker {
         for _ in 0..<3 { status.maintenance.lastDefragmentation[self.text()] = self.time() }
         status.operation = self.maybe { make in
             var operation = OperationStatus(
-                type: make.pick(OperationType.allCases), step: make.text(), startedAt: make.time(), intent: make.text(),
+                type: make.pick(OperationType.allCases), step: make.text(), startedAt: make.time(),
+                intent: make.text(),
                 member: make.maybe { $0.text() })
             for _ in 0..<3 { operation.details[make.text()] = make.text() }
             return operation
@@ -163,14 +188,16 @@ struct Maker {
         status.blocked = self.list { $0.blocked() }
         status.conditions = self.list { make in
             Condition(
-                type: make.text(), status: make.pick(Condition.Status.allCases), reason: make.text(), message: make.text(),
+                type: make.text(), status: make.pick(Condition.Status.allCases), reason: make.text(),
+                message: make.text(),
                 observedGeneration: make.int(), lastTransitionTime: make.time())
         }
         return status
     }
 
     mutating func snapshot() -> EtcdSnapshot {
-        var snapshot = EtcdSnapshot(metadata: self.metadata(), spec: EtcdSnapshotSpec(clusterRef: self.label()))
+        var snapshot = EtcdSnapshot(
+            metadata: self.metadata(), spec: EtcdSnapshotSpec(clusterRef: self.label()))
         snapshot.status.phase = self.pick(SnapshotPhase.allCases)
         snapshot.status.artifact = self.maybe { $0.artifact() }
         snapshot.status.message = self.text()
@@ -179,7 +206,8 @@ struct Maker {
     }
 
     mutating func restore() -> EtcdRestore {
-        var restore = EtcdRestore(metadata: self.metadata(), spec: EtcdRestoreSpec(clusterRef: self.label()))
+        var restore = EtcdRestore(
+            metadata: self.metadata(), spec: EtcdRestoreSpec(clusterRef: self.label()))
         restore.spec.source.from = self.maybe { $0.pick(["file:///a/b", "./x"]) }
         restore.spec.approved = self.pick([true, false])
         restore.status.phase = self.pick(RestorePhase.allCases)
@@ -197,7 +225,8 @@ struct Maker {
 
     mutating func event() -> Event {
         var event = Event(
-            regarding: self.text(), type: self.pick(Event.Kind.allCases), reason: self.text(), message: self.text(),
+            regarding: self.text(), type: self.pick(Event.Kind.allCases), reason: self.text(),
+            message: self.text(),
             time: self.time())
         event.lastSeen = self.time()
         event.count = self.pick([0, 1, .max])
@@ -208,7 +237,8 @@ struct Maker {
         Plan(
             steps: self.list { make in
                 PlanStep(
-                    action: make.text(), why: make.text(), risk: make.pick(PlanStep.Risk.allCases), toleranceBefore: make.int(),
+                    action: make.text(), why: make.text(), risk: make.pick(PlanStep.Risk.allCases),
+                    toleranceBefore: make.int(),
                     toleranceAfter: make.int())
             }, blocked: self.list { $0.blocked() }, summary: self.text())
     }

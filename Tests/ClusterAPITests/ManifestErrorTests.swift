@@ -24,11 +24,20 @@ import YAML
         ("Replicas: 3", "5:3: spec.Replicas: unknown field; did you mean replicas?"),
         ("engine: Etcd", #"5:11: spec.engine: "Etcd": must be a mapping"#),
         ("engine: {type: etcd}", #"5:18: spec.engine.type: "etcd": must be Etcd; did you mean Etcd?"#),
-        ("engine: {type: Native}", #"5:18: spec.engine.type: "Native": the native engine is not built yet; use type: Etcd"#),
+        (
+            "engine: {type: Native}",
+            #"5:18: spec.engine.type: "Native": the native engine is not built yet; use type: Etcd"#
+        ),
         ("engine: {version: 3.5}", #"5:21: spec.engine.version: 3.5: must be a string; write "3.5""#),
-        ("engine: {version: '3.6'}", #"5:21: spec.engine.version: "3.6": must be 3.4 or 3.5, or with a patch such as 3.5.1"#),
+        (
+            "engine: {version: '3.6'}",
+            #"5:21: spec.engine.version: "3.6": must be 3.4 or 3.5, or with a patch such as 3.5.1"#
+        ),
         ("engine: {versoin: '3.5'}", "5:12: spec.engine.versoin: unknown field; did you mean version?"),
-        ("engine: {zzz: 1}", "5:12: spec.engine.zzz: unknown field; known here: binaryDirectory, type, version"),
+        (
+            "engine: {zzz: 1}",
+            "5:12: spec.engine.zzz: unknown field; known here: binaryDirectory, type, version"
+        ),
         ("runtime: {kubernetes: {}}", "5:25: spec.runtime.kubernetes: not supported yet"),
         (
             "runtime:\n  process:\n    host: a b",
@@ -38,11 +47,15 @@ import YAML
             "runtime: {process: {host: 0.0.0.0}}",
             #"5:29: spec.runtime.process.host: "0.0.0.0": must be an address that members can be reached by"#
         ),
-        ("runtime: {process: {dataDirectory: ''}}", #"5:38: spec.runtime.process.dataDirectory: "": must not be empty"#),
+        (
+            "runtime: {process: {dataDirectory: ''}}",
+            #"5:38: spec.runtime.process.dataDirectory: "": must not be empty"#
+        ),
         ("storage: {quota: 0}", "5:20: spec.storage.quota: 0: must be 1 or more"),
         (
             "storage: {quota: 2GB}",
-            #"5:20: spec.storage.quota: "2GB": must be a number of bytes such as 2Gi, 100Mi or 1G: there is no unit "GB"; did you mean G?"#
+            #"5:20: spec.storage.quota: "2GB": must be a number of bytes such as 2Gi, 100Mi or 1G: there "#
+                + #"is no unit "GB"; did you mean G?"#
         ),
         (
             "storage: {quota: 99999999999999999999}",
@@ -53,14 +66,18 @@ import YAML
             "options: {heartbeatInterval: 100}",
             "5:32: spec.options.heartbeatInterval: 100: must be a duration such as 100ms, 5m or 1h30m"
         ),
-        ("options: {electionTimeout: 51s}", #"5:30: spec.options.electionTimeout: "51s": must be 5ms to 50s"#),
+        (
+            "options: {electionTimeout: 51s}",
+            #"5:30: spec.options.electionTimeout: "51s": must be 5ms to 50s"#
+        ),
         (
             "options: {electionTimeout: 499ms}",
             #"5:30: spec.options.electionTimeout: "499ms": electionTimeout must be at least 5 times heartbeatInterval, 500ms"#
         ),
         (
             "options: {heartbeatInterval: 300ms}",
-            #"5:32: spec.options.heartbeatInterval: "300ms": electionTimeout must be at least 5 times heartbeatInterval, 1s500ms"#
+            #"5:32: spec.options.heartbeatInterval: "300ms": electionTimeout must be at least 5 times "#
+                + #"heartbeatInterval, 1s500ms"#
         ),
         ("options: {snapshotCount: 0}", "5:28: spec.options.snapshotCount: 0: must be 1 to 1000000000"),
         ("tls: {client: {}}", "5:8: spec.tls: not supported yet"),
@@ -70,22 +87,30 @@ import YAML
         ("backup: {store: {directory: {}}}", "5:31: spec.backup.store.directory.path: required"),
         (
             "backup: {schedule: '* * * *'}",
-            #"5:22: spec.backup.schedule: "* * * *": must have five fields (minute hour day-of-month month day-of-week), and has 4"#
+            #"5:22: spec.backup.schedule: "* * * *": must have five fields (minute hour day-of-month "#
+                + #"month day-of-week), and has 4"#
         ),
         (
             "backup: {timeZone: ../etc}",
             #"5:22: spec.backup.timeZone: "../etc": must be a time zone such as Europe/Berlin or UTC"#
         ),
         ("backup: {suspend: yes}", #"5:21: spec.backup.suspend: "yes": must be true or false"#),
-        ("backup: {retention: {keepLast: 0}}", "5:34: spec.backup.retention.keepLast: 0: must be 1 to 100000"),
-        ("maintenance: {compaction: {mode: Periodic}}", "5:29: spec.maintenance.compaction.retention: required"),
+        (
+            "backup: {retention: {keepLast: 0}}",
+            "5:34: spec.backup.retention.keepLast: 0: must be 1 to 100000"
+        ),
+        (
+            "maintenance: {compaction: {mode: Periodic}}",
+            "5:29: spec.maintenance.compaction.retention: required"
+        ),
         (
             "maintenance: {compaction: {mode: Periodic, retention: 10}}",
             "5:57: spec.maintenance.compaction.retention: 10: must be a duration such as 1h where mode is Periodic"
         ),
         (
             "maintenance: {compaction: {mode: Revision, retention: 1h}}",
-            #"5:57: spec.maintenance.compaction.retention: "1h": must be a number of revisions such as 10000 where mode is Revision"#
+            #"5:57: spec.maintenance.compaction.retention: "1h": must be a number of revisions such as "#
+                + #"10000 where mode is Revision"#
         ),
         (
             "maintenance: {defragmentation: {minFragmentation: 45}}",
@@ -100,18 +125,23 @@ import YAML
             #"5:33: spec.recovery.quorumLoss.mode: "Automatc": must be Manual, Approve or Automatic; did you mean Automatic?"#
         ),
         ("recovery: {quorumLoss: 5m}", #"5:26: spec.recovery.quorumLoss: "5m": must be a mapping"#),
-        ("recovery: {quorumLos: {}}", "5:14: spec.recovery.quorumLos: unknown field; did you mean quorumLoss?"),
+        (
+            "recovery: {quorumLos: {}}",
+            "5:14: spec.recovery.quorumLos: unknown field; did you mean quorumLoss?"
+        ),
         (
             "recovery: {memberLoss: {replaceAfter: 0s}}",
             #"5:41: spec.recovery.memberLoss.replaceAfter: "0s": must be 1s to 87600h"#
         ),
         (
             "recovery: {memberLoss: {replaceAfter: 1d}}",
-            #"5:41: spec.recovery.memberLoss.replaceAfter: "1d": must be a duration such as 100ms, 5m or 1h30m: there is no unit "d""#
+            #"5:41: spec.recovery.memberLoss.replaceAfter: "1d": must be a duration such as 100ms, 5m or "#
+                + #"1h30m: there is no unit "d""#
         ),
         (
             "recovery: {memberLoss: {replaceAfter: 1.5h}}",
-            #"5:41: spec.recovery.memberLoss.replaceAfter: "1.5h": must be a duration such as 100ms, 5m or 1h30m, in whole numbers"#
+            #"5:41: spec.recovery.memberLoss.replaceAfter: "1.5h": must be a duration such as 100ms, 5m "#
+                + #"or 1h30m, in whole numbers"#
         ),
         (
             "bootstrap: {restore: {from: 's3://b/x'}}",
@@ -150,7 +180,8 @@ import YAML
         ),
         (
             "kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: A_b}\nspec: {clusterRef: b}",
-            #"3:18: metadata.name: "A_b": must be 1 to 63 lower-case letters, digits and -, with a letter or digit first and last"#
+            #"3:18: metadata.name: "A_b": must be 1 to 63 lower-case letters, digits and -, with a "#
+                + #"letter or digit first and last"#
         ),
         (
             "kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a, selfLink: x}\nspec: {clusterRef: b}",
@@ -159,7 +190,8 @@ import YAML
         ),
         (
             "kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a, labels: {-x: y}}\nspec: {clusterRef: b}",
-            "3:30: metadata.labels.-x: must be a name of at most 63 letters, digits, -, _ and ., with an optional prefix such as"
+            "3:30: metadata.labels.-x: must be a name of at most 63 letters, digits, -, _ and ., with an "
+                + "optional prefix such as"
                 + " example.com/"
         ),
         (
@@ -170,7 +202,10 @@ import YAML
             "kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a}\nspec: {}",
             "4:7: spec.clusterRef: required"
         ),
-        ("kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a}", "1:1: spec: required"),
+        (
+            "kind: EtcdSnapshot\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a}",
+            "1:1: spec: required"
+        ),
         (
             "kind: EtcdRestore\napiVersion: quorate.dev/v1alpha1\nmetadata: {name: a}\nspec: {clusterRef: b, mode: NewCluster}",
             "4:29: spec.mode: not supported yet: the cluster is restored in place; for a new one use spec.bootstrap.restore"
@@ -224,19 +259,30 @@ import YAML
             reading.errors.map(\.description) == [
                 #"orders.yaml:9:18: metadata.name: EtcdCluster "orders" is in line 3 already"#
             ])
-        let elsewhere = manifest("replicas: 1") + "---\n" + manifest("replicas: 3", metadata: "{name: orders, namespace: b}")
+        let elsewhere =
+            manifest("replicas: 1") + "---\n"
+            + manifest("replicas: 3", metadata: "{name: orders, namespace: b}")
         #expect(Manifest.read(elsewhere).errors.isEmpty)
         #expect(Manifest.read(elsewhere).resources.count == 2)
     }
 
     @Test(arguments: [
-        ("replicas: 4", "5:13: spec.replicas: 4: an even number of members tolerates no more failures than 3 do"),
-        ("storage: {quota: 9Gi}", #"5:20: spec.storage.quota: "9Gi": etcd warns above 8Gi: members start and recover slowly"#),
+        (
+            "replicas: 4",
+            "5:13: spec.replicas: 4: an even number of members tolerates no more failures than 3 do"
+        ),
+        (
+            "storage: {quota: 9Gi}",
+            #"5:20: spec.storage.quota: "9Gi": etcd warns above 8Gi: members start and recover slowly"#
+        ),
         (
             "recovery: {quorumLoss: {mode: Automatic}}",
             "5:13: spec.recovery: quorumLoss.mode is Automatic, and without spec.backup there is nothing to recover from"
         ),
-        ("backup: {timeZone: UTC}", #"5:22: spec.backup.timeZone: "UTC": says nothing without schedule"#),
+        (
+            "backup: {timeZone: UTC}",
+            #"5:22: spec.backup.timeZone: "UTC": says nothing without schedule"#
+        ),
     ])
     func warns(spec: String, expected: String) {
         let reading = Manifest.read(manifest(spec))
@@ -253,7 +299,10 @@ import YAML
         cluster.status.readyReplicas = 3
         let reading = Manifest.read(cluster.yaml())
         #expect(reading.errors.isEmpty)
-        #expect(reading.warnings.map(\.path) == ["metadata.uid", "metadata.resourceVersion", "metadata.generation", "status"])
+        #expect(
+            reading.warnings.map(\.path) == [
+                "metadata.uid", "metadata.resourceVersion", "metadata.generation", "status",
+            ])
         let expected = EtcdCluster(metadata: ObjectMeta(name: "orders"), spec: EtcdClusterSpec())
         #expect(reading.resources.map(\.resource) == [.cluster(expected)])
     }

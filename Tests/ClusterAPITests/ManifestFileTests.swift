@@ -1,8 +1,7 @@
 import ClusterAPI
+internal import Glibc
 import Testing
 import YAML
-
-internal import Glibc
 
 /// The files beside the sources say what the sources say.
 @Suite struct ManifestFileTests {
@@ -11,7 +10,9 @@ internal import Glibc
     func definitionsAreInStep(file: CustomResourceDefinitions.File) throws {
         let name = "manifests/\(file.name)"
         if unsafe getenv("UPDATE") != nil { try Repository.write(Array(file.text.utf8), to: name) }
-        #expect(try String(decoding: Repository.read(name), as: UTF8.self) == file.text, "run again with UPDATE=1")
+        #expect(
+            try String(decoding: Repository.read(name), as: UTF8.self) == file.text,
+            "run again with UPDATE=1")
     }
 
     @Test func definitionsAreWhole() throws {
@@ -21,9 +22,15 @@ internal import Glibc
             let version = documents[0].root?["spec"]?["versions"]?[0]
             #expect(version?["subresources"]?["status"] != nil)
             let fields = Schema.leaves(of: try Schema.read(file.text)["spec"], at: "spec")
-            #expect(fields.contains(file.name == "etcdclusters.yaml" ? "spec.backup.store.directory.path" : "spec.clusterRef"))
+            #expect(
+                fields.contains(
+                    file.name == "etcdclusters.yaml" ? "spec.backup.store.directory.path" : "spec.clusterRef")
+            )
         }
-        #expect(CustomResourceDefinitions.all.map(\.name) == ["etcdclusters.yaml", "etcdsnapshots.yaml", "etcdrestores.yaml"])
+        #expect(
+            CustomResourceDefinitions.all.map(\.name) == [
+                "etcdclusters.yaml", "etcdsnapshots.yaml", "etcdrestores.yaml",
+            ])
     }
 
     /// Each default of the schema is what an empty spec means.
@@ -46,7 +53,8 @@ internal import Glibc
     }
 
     @Test(arguments: [
-        ("smallest", ["scratch"]), ("orders", ["orders"]), ("fullest", ["fullest"]), ("restore-into-new", ["orders-copy"]),
+        ("smallest", ["scratch"]), ("orders", ["orders"]), ("fullest", ["fullest"]),
+        ("restore-into-new", ["orders-copy"]),
         ("two-clusters", ["sessions", "inventory"]),
     ])
     func examplesAreRead(name: String, clusters: [String]) throws {
@@ -57,9 +65,11 @@ internal import Glibc
 
     /// The fullest example shows every field there is.
     @Test func theFullestIsFull() throws {
-        let root = try #require(Node.read(yaml: try Repository.read("examples/fullest.yaml")).first?.root)
+        let root = try #require(
+            Node.read(yaml: try Repository.read("examples/fullest.yaml")).first?.root)
         let shown = Schema.paths(in: root["spec"], at: "spec")
-        let all = Schema.leaves(of: try Schema.read(CustomResourceDefinitions.all[0].text)["spec"], at: "spec")
+        let all = Schema.leaves(
+            of: try Schema.read(CustomResourceDefinitions.all[0].text)["spec"], at: "spec")
         #expect(all.subtracting(shown).isEmpty, "\(all.subtracting(shown).sorted())")
     }
 

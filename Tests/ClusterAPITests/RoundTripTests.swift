@@ -37,7 +37,8 @@ import YAML
         var make = Maker(seed: 1)
         for _ in 0..<400 {
             for (name, document) in [
-                ("etcdclusters.yaml", make.cluster().document), ("etcdsnapshots.yaml", make.snapshot().document),
+                ("etcdclusters.yaml", make.cluster().document),
+                ("etcdsnapshots.yaml", make.snapshot().document),
                 ("etcdrestores.yaml", make.restore().document),
             ] {
                 missing.subtract(Schema.paths(in: document["spec"], at: "\(name) spec"))
@@ -54,7 +55,9 @@ import YAML
         for name in names { one.labels[name] = "v" }
         for name in names.reversed() { other.labels[name] = "v" }
         let spec = EtcdClusterSpec()
-        #expect(EtcdCluster(metadata: one, spec: spec).json() == EtcdCluster(metadata: other, spec: spec).json())
+        #expect(
+            EtcdCluster(metadata: one, spec: spec).json()
+                == EtcdCluster(metadata: other, spec: spec).json())
     }
 
     /// An older program reads what a newer one stored; but never a spec that it does not understand.
@@ -76,7 +79,9 @@ import YAML
         #expect(read.spec == cluster.spec)
         #expect(read.status.phase == .pending && read.status.members.map(\.state) == [.unhealthy])
 
-        status["operation"] = .mapping(["type": "Dream", "step": "a", "startedAt": "2026-11-22T23:02:56Z"])
+        status["operation"] = .mapping([
+            "type": "Dream", "step": "a", "startedAt": "2026-11-22T23:02:56Z",
+        ])
         document["status"] = .mapping(status)
         #expect(throws: SpecErrors.self) { try EtcdCluster(document: .mapping(document), file: "") }
 
@@ -103,8 +108,10 @@ import YAML
 
     @Test(
         arguments: [
-            (0, "1970-01-01T00:00:00Z"), (1, "1970-01-01T00:00:00.000000001Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
-            (1_500_000_000, "1970-01-01T00:00:01.5Z"), (9_223_372_036_854_775_807, "2262-04-11T23:47:16.854775807Z"),
+            (0, "1970-01-01T00:00:00Z"), (1, "1970-01-01T00:00:00.000000001Z"),
+            (-1, "1969-12-31T23:59:59.999999999Z"),
+            (1_500_000_000, "1970-01-01T00:00:01.5Z"),
+            (9_223_372_036_854_775_807, "2262-04-11T23:47:16.854775807Z"),
         ] as [(Int64, String)])
     func timesAreExact(nanoseconds: Int64, text: String) {
         let time = Timestamp(nanoseconds: nanoseconds)

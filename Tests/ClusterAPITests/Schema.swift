@@ -12,11 +12,23 @@ enum Schema {
     /// The paths of all fields that have no fields of their own: `spec.backup.schedule`, `status.members[].name`.
     static func leaves(of schema: Node?, at path: String) -> Set<String> {
         if let properties = schema?["properties"]?.mapping {
-            return properties.entries.reduce(into: []) { $0.formUnion(self.leaves(of: $1.value, at: "\(path).\($1.key)")) }
+            return properties.entries.reduce(into: []) {
+                $0.formUnion(self.leaves(of: $1.value, at: "\(path).\($1.key)"))
+            }
         }
         if let items = schema?["items"] { return self.leaves(of: items, at: path + "[]") }
-        if let values = schema?["additionalProperties"] { return self.leaves(of: values, at: path + "{}") }
+        if let values = schema?["additionalProperties"] {
+            return self.leaves(of: values, at: path + "{}")
+        }
         return [path]
+    }
+
+    /// The paths of all fields, those that have fields of their own among them.
+    static func nodes(of schema: Node?, at path: String) -> Set<String> {
+        schema?["properties"]?.mapping?.entries.reduce(into: []) { paths, entry in
+            paths.insert("\(path).\(entry.key)")
+            paths.formUnion(self.nodes(of: entry.value, at: "\(path).\(entry.key)"))
+        } ?? []
     }
 
     /// The paths of all leaves that a document has, in the same words; below a map every key is `{}`.

@@ -42,7 +42,9 @@ extension Manifest {
 
 /// A cluster's file with these lines below `spec:`, two spaces in. The first of them is line 5.
 func manifest(_ spec: String, metadata: String = "{name: orders}") -> String {
-    let lines = spec.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "  \($0)" }
+    let lines = spec.split(separator: "\n", omittingEmptySubsequences: false).map {
+        $0.isEmpty ? "" : "  \($0)"
+    }
     return """
         apiVersion: quorate.dev/v1alpha1
         kind: EtcdCluster

@@ -8,7 +8,8 @@ extension Cron {
     /// for, and it goes on through the repeated hour.
     public func next(after time: Timestamp, in zone: ZoneRules) -> Timestamp? {
         let after = time.seconds
-        let found = self.followsRealTime ? self.nextByRealTime(after, zone) : self.nextByWallClock(after, zone)
+        let found =
+            self.followsRealTime ? self.nextByRealTime(after, zone) : self.nextByWallClock(after, zone)
         guard let found, (-9_223_372_036...9_223_372_036).contains(found) else { return nil }
         return Timestamp(seconds: found)
     }
@@ -36,15 +37,13 @@ extension Cron {
 
     /// Every matching minute of the wall clock, turned into an instant.
     private func nextByWallClock(_ after: Int64, _ zone: ZoneRules) -> Int64? {
-        // A day early: a change of the clocks may move a run over midnight.
-        let first = day(of: after + zone.period(at: after).offset) - 1
-        for day in first...(first + Self.horizon) {
-            let date = CivilTime(secondsSinceEpoch: day * 86_400)
-            guard self.matches(day: date) else { continue }
-            for minute in self.minutesOfDay {
-                let instant = zone.instant(ofWallClock: day * 86_400 + Int64(minute) * 60)
-                if instant > after { return instant }
-            }
+        // What the clock shows now, and what is less, it has shown already. It may have shown more, before it was put back.
+        let now = after + zone.period(at: after).offset
+        var local = now + 1
+        while let match = self.firstMatch(from: local, before: now + Self.horizon * 86_400) {
+            let instant = zone.instant(ofWallClock: match)
+            if instant > after { return instant }
+            local = match + 1
         }
         return nil
     }
@@ -65,27 +64,42 @@ extension Cron {
         return nil
     }
 
-    /// The first matching minute, as seconds of a clock that never changes.
+    /// The first matching minute in `start..<end`, all in seconds of a clock that never changes.
     private func firstMatch(from start: Int64, before end: Int64) -> Int64? {
         var day = day(of: start)
+        var minute = Int((start - day * 86_400 + 59) / 60)
         while day * 86_400 < end {
-            if self.matches(day: CivilTime(secondsSinceEpoch: day * 86_400)) {
-                for minute in self.minutesOfDay {
-                    let time = day * 86_400 + Int64(minute) * 60
-                    if time >= end { return nil }
-                    if time >= start { return time }
-                }
+            let date = CivilTime(secondsSinceEpoch: day * 86_400)
+            if self.matches(day: date), let match = self.firstMinute(ofDayFrom: minute) {
+                let time = day * 86_400 + Int64(match) * 60
+                return time < end ? time : nil
             }
-            day += 1
+            let isInMonth = self.months.has(date.month)
+            day +=
+                isInMonth ? 1 : Int64(CivilTime.days(inMonth: date.month, of: date.year) - date.day + 1)
+            minute = 0
         }
         return nil
     }
 
-    /// Minutes since midnight, rising.
-    private var minutesOfDay: some Sequence<Int> {
-        (0..<24).lazy.filter { self.hours.has($0) }.flatMap { hour in
-            (0..<60).lazy.filter { self.minutes.has($0) }.map { hour * 60 + $0 }
+    /// The first run of a day at or after `minute`, in minutes since midnight.
+    private func firstMinute(ofDayFrom minute: Int) -> Int? {
+        guard minute < 1440 else { return nil }
+        if self.hours.has(minute / 60), let rest = self.minutes.first(from: minute % 60) {
+            return minute / 60 * 60 + rest
         }
+        guard let hour = self.hours.first(from: minute / 60 + 1),
+            let first = self.minutes.first(from: 0)
+        else { return nil }
+        return hour * 60 + first
+    }
+}
+
+extension UInt64 {
+    /// The lowest bit set at or above `index`.
+    fileprivate func first(from index: Int) -> Int? {
+        let rest = index < 64 ? self >> UInt64(index) : 0
+        return rest == 0 ? nil : index + rest.trailingZeroBitCount
     }
 }
 

@@ -4,6 +4,10 @@ internal import Platform
 public struct CronError: Error, Hashable, CustomStringConvertible {
     public var message: String
 
+    public init(message: String) {
+        self.message = message
+    }
+
     public var description: String { self.message }
 }
 
@@ -30,7 +34,9 @@ public struct Cron: Sendable, Hashable, CustomStringConvertible {
         let words = try Self.expand(text).split { $0 == " " || $0 == "\t" }.map(String.init)
         guard words.count == 5 else {
             throw CronError(
-                message: "must have five fields (minute hour day-of-month month day-of-week), and has \(words.count)")
+                message:
+                    "must have five fields (minute hour day-of-month month day-of-week), and has \(words.count)"
+            )
         }
         self.minutes = try CronField.minute.parse(words[0])
         self.hours = try CronField.hour.parse(words[1])
@@ -53,7 +59,9 @@ public struct Cron: Sendable, Hashable, CustomStringConvertible {
         case "@weekly": return "0 0 * * 0"
         case "@monthly": return "0 0 1 * *"
         case "@yearly", "@annually": return "0 0 1 1 *"
-        default: throw CronError(message: "must be @hourly, @daily, @weekly, @monthly, @yearly, or five fields")
+        default:
+            throw CronError(
+                message: "must be @hourly, @daily, @weekly, @monthly, @yearly, or five fields")
         }
     }
 
@@ -116,16 +124,23 @@ struct CronField {
 
     private func item(_ text: String) throws(CronError) -> UInt64 {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count <= 2 else { throw CronError(message: "\(self.name): a step is written once, as in */5") }
+        guard parts.count <= 2 else {
+            throw CronError(message: "\(self.name): a step is written once, as in */5")
+        }
         var step = 1
         if parts.count == 2 {
-            guard isDigits(parts[1]), let number = Int(parts[1]), self.range.contains(number) || number == 1, number > 0 else {
-                throw CronError(message: "\(self.name): the step after / must be 1-\(self.range.upperBound)")
+            guard isDigits(parts[1]), let number = Int(parts[1]),
+                self.range.contains(number) || number == 1, number > 0
+            else {
+                throw CronError(
+                    message: "\(self.name): the step after / must be 1-\(self.range.upperBound)")
             }
             step = number
         }
         let values = try self.values(parts[0], hasStep: parts.count == 2)
-        return stride(from: values.lowerBound, through: values.upperBound, by: step).reduce(0) { $0 | 1 << UInt64($1) }
+        return stride(from: values.lowerBound, through: values.upperBound, by: step).reduce(0) {
+            $0 | 1 << UInt64($1)
+        }
     }
 
     private func values(_ text: String, hasStep: Bool) throws(CronError) -> ClosedRange<Int> {
@@ -143,7 +158,9 @@ struct CronField {
     }
 
     private func value(_ text: String) throws(CronError) -> Int {
-        if let index = self.words.firstIndex(of: text.uppercased()) { return index + self.range.lowerBound }
+        if let index = self.words.firstIndex(of: text.uppercased()) {
+            return index + self.range.lowerBound
+        }
         guard isDigits(text), let number = Int(text), self.range.contains(number) else {
             throw CronError(message: "\(self.name) must be \(self.limits)")
         }

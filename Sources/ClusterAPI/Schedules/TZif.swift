@@ -28,7 +28,8 @@ private struct TZifReader {
         var characterCount: Int
 
         func size(timeSize: Int) -> Int {
-            self.timeCount * (timeSize + 1) + self.typeCount * 6 + self.characterCount + self.leapCount * (timeSize + 4)
+            self.timeCount * (timeSize + 1) + self.typeCount * 6 + self.characterCount + self.leapCount
+                * (timeSize + 4)
                 + self.isStandardCount + self.isUTCount
         }
     }
@@ -40,17 +41,24 @@ private struct TZifReader {
     }
 
     mutating func header() throws(ZoneError) -> Header {
-        guard try self.take(4).elementsEqual("TZif".utf8) else { throw ZoneError(message: "no TZif file") }
+        guard try self.take(4).elementsEqual("TZif".utf8) else {
+            throw ZoneError(message: "no TZif file")
+        }
         // The digit 2 or more, or zero for version 1.
         let version = try self.take(1).first ?? 0
         try self.skip(15)
         return Header(
-            version: version >= 0x32 ? version - 0x30 : 1, isUTCount: try self.count(), isStandardCount: try self.count(),
+            version: version >= 0x32 ? version - 0x30 : 1, isUTCount: try self.count(),
+            isStandardCount: try self.count(),
             leapCount: try self.count(), timeCount: try self.count(), typeCount: try self.count(),
             characterCount: try self.count())
     }
 
-    mutating func block(_ header: Header, timeSize: Int) throws(ZoneError) -> (first: Int64, changes: [ZoneRules.Change]) {
+    mutating func block(
+        _ header: Header, timeSize: Int
+    ) throws(ZoneError) -> (
+        first: Int64, changes: [ZoneRules.Change]
+    ) {
         guard header.typeCount > 0 else { throw ZoneError(message: "a zone with no offset") }
         var times: [Int64] = []
         for _ in 0..<header.timeCount { times.append(try self.integer(timeSize)) }
@@ -58,15 +66,23 @@ private struct TZifReader {
         var offsets: [Int64] = []
         for _ in 0..<header.typeCount {
             let offset = try self.integer(4)
-            guard abs(offset) < 26 * 3600 else { throw ZoneError(message: "an offset of \(offset) seconds") }
+            guard abs(offset) < 26 * 3600 else {
+                throw ZoneError(message: "an offset of \(offset) seconds")
+            }
             offsets.append(offset)
             try self.skip(2)
         }
-        try self.skip(header.characterCount + header.leapCount * (timeSize + 4) + header.isStandardCount + header.isUTCount)
+        try self.skip(
+            header.characterCount + header.leapCount * (timeSize + 4) + header.isStandardCount
+                + header.isUTCount)
         var changes: [ZoneRules.Change] = []
         for (time, index) in zip(times, indices) {
-            guard Int(index) < offsets.count else { throw ZoneError(message: "a change to an unknown offset") }
-            guard changes.last.map({ $0.time < time }) ?? true else { throw ZoneError(message: "changes out of order") }
+            guard Int(index) < offsets.count else {
+                throw ZoneError(message: "a change to an unknown offset")
+            }
+            guard changes.last.map({ $0.time < time }) ?? true else {
+                throw ZoneError(message: "changes out of order")
+            }
             changes.append(ZoneRules.Change(time: time, offset: offsets[Int(index)]))
         }
         return (offsets[0], changes)
@@ -86,7 +102,9 @@ private struct TZifReader {
 
     private mutating func count() throws(ZoneError) -> Int {
         let count = try self.integer(4)
-        guard (0...1_000_000).contains(count) else { throw ZoneError(message: "a table of \(count) rows") }
+        guard (0...1_000_000).contains(count) else {
+            throw ZoneError(message: "a table of \(count) rows")
+        }
         return Int(count)
     }
 

@@ -48,20 +48,25 @@ struct ZoneFooter: Sendable, Hashable {
 
     /// The stretch around a moment in which the clock is not changed.
     func period(at time: Int64) -> ZoneRules.Period {
-        guard let daylight = self.daylight else { return ZoneRules.Period(offset: self.standard, start: .min, end: .max) }
+        guard let daylight = self.daylight else {
+            return ZoneRules.Period(offset: self.standard, start: .min, end: .max)
+        }
         let clamped = min(max(time, -(1 << 40)), 1 << 40)
         let year = CivilTime(secondsSinceEpoch: clamped).year
         // Two years each way: a change may lie over the turn of the year, and two may fall on one moment.
         var changes: [ZoneRules.Change] = []
         for year in (year - 2)...(year + 2) {
-            changes.append(.init(time: daylight.start.local(inYear: year) - self.standard, offset: daylight.offset))
-            changes.append(.init(time: daylight.end.local(inYear: year) - daylight.offset, offset: self.standard))
+            changes.append(
+                .init(time: daylight.start.local(inYear: year) - self.standard, offset: daylight.offset))
+            changes.append(
+                .init(time: daylight.end.local(inYear: year) - daylight.offset, offset: self.standard))
         }
         changes.sort { ($0.time, $0.offset) < ($1.time, $1.offset) }
         let index = changes.lastIndex { $0.time <= clamped }
         let next = changes.first { $0.time > clamped }
         return ZoneRules.Period(
-            offset: index.map { changes[$0].offset } ?? self.standard, start: index.map { changes[$0].time } ?? .min,
+            offset: index.map { changes[$0].offset } ?? self.standard,
+            start: index.map { changes[$0].time } ?? .min,
             end: next?.time ?? .max)
     }
 }
@@ -153,7 +158,8 @@ private struct FooterScanner {
 
     private mutating func number(_ range: ClosedRange<Int>) throws(ZoneError) -> Int {
         let digits = self.rest.prefix { (0x30...0x39).contains($0) }
-        guard (1...3).contains(digits.count), let value = Int(String(decoding: digits, as: UTF8.self)), range.contains(value)
+        guard (1...3).contains(digits.count), let value = Int(String(decoding: digits, as: UTF8.self)),
+            range.contains(value)
         else { throw self.failure() }
         self.rest.removeFirst(digits.count)
         return value

@@ -4,6 +4,10 @@ public import Platform
 public struct ZoneError: Error, Hashable, CustomStringConvertible {
     public var message: String
 
+    public init(message: String) {
+        self.message = message
+    }
+
     public var description: String { self.message }
 }
 
@@ -58,10 +62,13 @@ public struct ZoneRules: Sendable, Hashable {
         if low < self.changes.count {
             let start = low == 0 ? Int64.min : self.changes[low - 1].time
             return Period(
-                offset: low == 0 ? self.first : self.changes[low - 1].offset, start: start, end: self.changes[low].time)
+                offset: low == 0 ? self.first : self.changes[low - 1].offset, start: start,
+                end: self.changes[low].time)
         }
         let last = self.changes.last ?? Change(time: .min, offset: self.first)
-        guard let footer = self.footer else { return Period(offset: last.offset, start: last.time, end: .max) }
+        guard let footer = self.footer else {
+            return Period(offset: last.offset, start: last.time, end: .max)
+        }
         var period = footer.period(at: time)
         period.start = max(period.start, last.time)
         return period
