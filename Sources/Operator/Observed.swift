@@ -90,6 +90,8 @@ public struct ClusterMemory: Sendable, Hashable {
     public var defragmented: [String: Timestamp] = [:]
     /// Snapshots that were read wholly and found good, by URI.
     public var verified: [String: SnapshotManifest] = [:]
+    /// The highest revision seen of the present cluster: the status is written less often than revisions pass.
+    public var revision: Int64 = 0
     /// Where data was moved to, until the operation's details hold it.
     public var movedAside: [String] = []
 

@@ -39,9 +39,9 @@ struct Conditions {
         return self.make("Available", .false, reason, self.draft.why)
     }
 
-    /// The failure that stands in the way now, if one does.
+    /// The failure that stands in the way now, if one does. Once or twice is no more than a call that came too early.
     private var failure: ClusterMemory.Failure? {
-        let standing = self.draft.memory.failures.filter { $0.value.reason != "Other" }
+        let standing = self.draft.memory.failures.filter { $0.value.count >= 3 || $0.value.reason == "EngineMissing" }
         return standing.keys.sorted().compactMap { standing[$0] }.max { $0.last < $1.last }
     }
 

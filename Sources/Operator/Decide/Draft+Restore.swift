@@ -170,7 +170,7 @@ extension Draft {
             return self.wait("Waiting for the restored member to lead.")
         }
         self.status.clusterID = String(clusterID, radix: 16)
-        self.status.revision = self.view.revision
+        (self.status.revision, self.memory.revision) = (self.view.revision, self.view.revision)
         self.report(.growing)
         self.event("RecoverySucceeded", "Cluster \(String(clusterID, radix: 16)): \(self.lossSummary())")
         self.operation = nil

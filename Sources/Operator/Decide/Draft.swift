@@ -29,7 +29,8 @@ struct Draft {
         self.status = input.cluster.status
         self.memory = input.memory
         self.operation = input.cluster.status.operation
-        if self.view.revision > self.status.revision { self.status.revision = self.view.revision }
+        self.memory.revision = max(self.memory.revision, self.view.revision)
+        self.status.revision = max(self.status.revision, self.memory.revision)
     }
 
     var now: Timestamp { self.input.now }
