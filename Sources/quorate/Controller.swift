@@ -165,7 +165,8 @@ private struct Zones: Sendable {
         guard name.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }) else { return nil }
         guard let file = try? self.disk.open("/usr/share/zoneinfo/\(name)", .read) else { return nil }
         defer { try? file.close() }
-        guard let size = try? file.size(), size < 1 << 20, let bytes = try? file.read(at: 0, count: Int(size)) else { return nil }
+        guard let size = try? file.size(), size < 1 << 20 else { return nil }
+        guard let bytes = try? file.read(at: 0, count: Int(size)) else { return nil }
         return try? ZoneRules(tzif: bytes)
     }
 }

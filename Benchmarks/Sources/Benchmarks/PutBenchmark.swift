@@ -47,7 +47,7 @@ enum PutBenchmark: Benchmark {
             ])
         }
         table.notes = [
-            "Medians of \(settings.rounds) rounds in turns, on one disk. embedded: tasks that put to keys of their own and wait.",
+            "Medians of \(settings.rounds) rounds in turns, on one disk. embedded: tasks that put to own keys and wait.",
             "etcd: as many requests in flight from h2load, over the best split into connections and streams.",
         ]
         return table
