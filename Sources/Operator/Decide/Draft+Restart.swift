@@ -35,10 +35,13 @@ extension Draft {
 
     /// Whether a member's process should run: etcd lists it; or, with the list unknown, it has data or was listed last.
     private func belongs(_ member: MemberView) -> Bool {
-        if let operation = self.operation, operation.member == member.name,
-            operation.type == .scaleDown || operation.type == .replace
-        {
-            return false
+        if let operation = self.operation, operation.member == member.name {
+            switch operation.type {
+            case .scaleDown, .replace: return false
+            // Its start is a step of its growing.
+            case .scaleUp where member.isLearner: return false
+            default: break
+            }
         }
         if self.view.membershipKnown { return member.entry != nil }
         return member.process?.data == .present || !(member.previous?.id ?? "").isEmpty
