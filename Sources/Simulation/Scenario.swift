@@ -68,17 +68,19 @@ public struct RunResult: Sendable, Hashable {
     public var effects: Int
     public var crashes: Int
     public var trace: [String]
-    /// Writes to the store, and the most probes of one member, over 20 turns after all was over.
+    /// Writes to the store, and the most probes of one member, over the turns after all was over.
     public var steadyWrites: Int
     public var steadyProbes: Int
 }
 
 extension Scenario {
     static let cluster = "orders"
-    static let steadyTurns = 20
+    /// Figures and wording are refreshed once more, up to ten seconds after the last change.
+    static let refreshTurns = 6
 
     /// Plays the story to its end under a plan of faults.
-    public func run(_ plan: FaultPlan = FaultPlan()) async -> RunResult {
+    /// - Parameter steadyTurns: For how many turns it is then watched whether anything is still done.
+    public func run(_ plan: FaultPlan = FaultPlan(), steadyTurns: Int = 5) async -> RunResult {
         var runner = Runner(plan: plan)
         await self.create(&runner)
         var unfinished: [String] = []
@@ -87,11 +89,10 @@ extension Scenario {
             if await !self.play(step, &runner) { unfinished.append("\(step) never ended") }
         }
         let isThere = await runner.cluster(Self.cluster) != nil
-        // Figures and wording are refreshed once more after the last change.
-        for _ in 0..<Self.steadyTurns where isThere { _ = await runner.turn(Self.cluster) }
+        for _ in 0..<Self.refreshTurns where isThere { _ = await runner.turn(Self.cluster) }
         let writes = runner.world.storeWrites
         _ = runner.world.takeProbes()
-        for _ in 0..<Self.steadyTurns where isThere { _ = await runner.turn(Self.cluster) }
+        for _ in 0..<steadyTurns where isThere { _ = await runner.turn(Self.cluster) }
         return RunResult(
             end: await self.end(&runner), violations: runner.world.violations + unfinished, effects: runner.world.effects,
             crashes: runner.crashes, trace: runner.world.trace, steadyWrites: runner.world.storeWrites - writes,
@@ -133,7 +134,8 @@ extension Scenario {
             return await runner.run(name) { _, cluster in cluster?.status.phase == .quorumLost }
         case .write(let count):
             runner.world.disturb(name) { model in for _ in 0..<count { model.put() } }
-            return await runner.run(name, limit: 20) { _, _ in false } || true
+            for _ in 0..<Self.refreshTurns { _ = await runner.turn(name) }
+            return true
         case .snapshot(let snapshot):
             return await self.takeSnapshot(snapshot, &runner)
         case .restore:

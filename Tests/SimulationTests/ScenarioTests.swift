@@ -6,11 +6,11 @@ import Testing
 struct ScenarioTests {
     @Test("Each scenario ends well undisturbed, the same way twice, and then costs nothing", arguments: Scenario.all)
     func undisturbed(scenario: Scenario) async {
-        let result = await scenario.run()
+        let result = await scenario.run(steadyTurns: 20)
         #expect(result.violations.isEmpty)
         #expect(result.steadyWrites == 0, "writes in steady state")
         #expect(result.steadyProbes <= 20, "probes of a member in 20 turns")
-        let again = await scenario.run()
+        let again = await scenario.run(steadyTurns: 20)
         #expect(again == result, "the same run came out differently")
     }
 
