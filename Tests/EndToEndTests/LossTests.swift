@@ -71,9 +71,9 @@ extension EndToEnd {
                 // The command follows the controller it asked; it is killed, so the object is what counts.
                 async let approval = stage.quorate("restore", "orders", "--approve", timeout: .seconds(90))
                 for step in ["MoveAside", "Restore", "Start"] {
-                    try await ScaleTests.killController(stage, at: step, of: .restore)
+                    #expect(try await ScaleTests.killController(stage, at: step, of: .restore, to: 3), "\(step)")
                 }
-                try await ScaleTests.killController(stage, at: "AddLearner", of: .scaleUp)
+                #expect(try await ScaleTests.killController(stage, at: "AddLearner", of: .scaleUp, to: 3))
                 _ = try await approval
                 let restored = try await stage.awaitsSettled(3)
                 #expect(restored.status.clusterID != before.status.clusterID)

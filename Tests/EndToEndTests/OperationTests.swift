@@ -27,7 +27,7 @@ extension EndToEnd {
         private static func snapshots(_ stage: Stage) async throws {
             for _ in 1...3 {
                 let taken = try await stage.quorate("snapshot", "orders", "--wait", timeout: .seconds(60))
-                #expect(taken.exitCode == 0 && taken.text.contains("sha256"), "\(taken.text)")
+                #expect(taken.exitCode == 0 && taken.text.contains("SHA-256"), "\(taken.text)")
                 // Names are made of the time, by the second.
                 try await Task.sleep(for: .seconds(1))
             }

@@ -45,7 +45,7 @@ extension EndToEnd {
                 #expect(told?.status == 200)
 
                 try stage.write(stage.spec(replicas: 5))
-                try await stage.awaitsStep("Start", of: .scaleUp)
+                #expect(try await stage.comes(to: "AddLearner", of: .scaleUp, before: 5))
                 stage.controller.kill()
                 let finished = try await poll(within: .seconds(60), every: .milliseconds(100), "the other finishes") {
                     guard let answer = await stage.get("\(Stage.clusters)/orders", from: other) else {

@@ -142,12 +142,27 @@ struct Stage: Sendable {
     }
 
     /// Waits until the one change in flight is at a step.
-    func awaitsStep(_ step: String, of type: OperationType? = nil) async throws {
-        let isThere = try await self.follows(Self.clusters) { change in
-            let operation = change["object"]?["status"]?["operation"]
-            return operation?["step"]?.string == step && (type == nil || operation?["type"]?.string == type?.rawValue)
+    /// - Parameter replicas: The size to come to.
+    /// - Returns: Whether it was; false when all was done before.
+    func comes(to step: String, of type: OperationType, before replicas: Int) async throws -> Bool {
+        var isDone = false
+        do {
+            let hasEnded = try await self.follows(Self.clusters) { change in
+                guard let object = change["object"] else { return false }
+                let operation = object["status"]?["operation"]
+                if operation?["step"]?.string == step, operation?["type"]?.string == type.rawValue { return true }
+                isDone =
+                    object["spec"]?["replicas"]?.int == Int128(replicas) && (operation?.isNull ?? true)
+                    && object["status"]?["phase"]?.string == ClusterPhase.running.rawValue
+                    && object["status"]?["readyReplicas"]?.int == Int128(replicas)
+                    && object["status"]?["observedGeneration"]?.int == object["metadata"]?["generation"]?.int
+                return isDone
+            }
+            if hasEnded { return !isDone }
+        } catch {
+            throw TestSupportError("no \(type.rawValue) came to step \(step): \(error)")
         }
-        guard isThere else { throw TestSupportError("no operation came to step \(step)") }
+        throw TestSupportError("no \(type.rawValue) came to step \(step) while the controller was there")
     }
 }
 
