@@ -34,7 +34,7 @@ extension EndToEnd {
                 let cluster = try await stage.awaitsSettled(3)
                 try await Self.load(stage, cluster) {
                     try stage.write(stage.spec(replicas: 5))
-                    for step in ["Provision", "Promote", "AddLearner", "Promote"] {
+                    for step in ["Provision", "Start", "AddLearner", "Promote"] {
                         #expect(try await Self.killController(stage, at: step, of: .scaleUp, to: 5), "\(step)")
                     }
                     _ = try await stage.awaitsSettled(5)
@@ -70,7 +70,6 @@ extension EndToEnd {
 
         /// `kill -9` when a step was written down, and a new controller; the members that ran run on.
         /// - Returns: False when all was done and that step had not come.
-        @discardableResult
         static func killController(
             _ stage: Stage, at step: String, of type: OperationType, to replicas: Int
         ) async throws -> Bool {
