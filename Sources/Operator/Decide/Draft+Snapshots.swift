@@ -89,7 +89,8 @@ extension Draft {
         self.status.backup.missedRuns += due.missed
         self.status.backup.lastScheduledTime = due.time
         var snapshot = EtcdSnapshot(
-            metadata: ObjectMeta(name: "\(self.name)-\(due.time.compact)"), spec: EtcdSnapshotSpec(clusterRef: self.name))
+            metadata: ObjectMeta(name: "\(self.name)-scheduled-\(due.time.compact)"),
+            spec: EtcdSnapshotSpec(clusterRef: self.name))
         snapshot.metadata.namespace = self.cluster.metadata.namespace
         snapshot.metadata.labels["quorate.dev/schedule"] = "true"
         self.snapshotWrites.append(snapshot)
