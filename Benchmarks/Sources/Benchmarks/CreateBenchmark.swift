@@ -1,4 +1,5 @@
 internal import EtcdClient
+internal import EtcdWire
 internal import Foundation
 
 /// From a spec to a cluster of three that serves, against starting the same three processes by hand.
