@@ -75,18 +75,26 @@ enum CreateBenchmark: Benchmark {
               runtime: {process: {dataDirectory: \(absolute(directory))/data}}
             """
         try spec.write(toFile: directory + "/bench.yaml", atomically: true, encoding: .utf8)
-        let server = "unix:\(absolute(directory))/q.sock"
+        let socket = "\(absolute(directory))/q.sock"
         let controller = try launch(
             binary,
-            ["run", directory + "/bench.yaml", "--data-dir", directory + "/ctl", "--listen", server, "--log-format", "json"])
-        defer { end(controller) }
+            [
+                "run", directory + "/bench.yaml", "--data-dir", directory + "/ctl", "--listen", "unix:\(socket)",
+                "--log-format", "json",
+            ])
+        var members: [Int32] = []
+        defer {
+            // The controller first: it would start its members again.
+            end(controller)
+            for pid in members { kill(pid, SIGTERM) }
+        }
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(60) {
             try await Task.sleep(for: .milliseconds(200))
-            guard let object = try? output(binary, ["get", "ec", "bench", "-o", "json", "--server", "http+\(server)"]),
+            guard let object = try? output(binary, ["get", "ec", "bench", "-o", "json", "--server", "http+unix://\(socket)"]),
                 let took = try? self.availableAfter(object)
             else { continue }
-            for pid in try self.pids(object) { kill(pid, SIGTERM) }
+            members = self.pids(object)
             return took
         }
         throw Failure("the cluster was not available within a minute")
@@ -103,7 +111,7 @@ enum CreateBenchmark: Benchmark {
         return since - created
     }
 
-    private static func pids(_ object: [String: Any]) throws -> [Int32] {
+    private static func pids(_ object: [String: Any]) -> [Int32] {
         let members = (object["status"] as? [String: Any])?["members"] as? [[String: Any]] ?? []
         return members.compactMap { ($0["pid"] as? Int).map(Int32.init) }
     }
