@@ -34,7 +34,16 @@ public protocol DiskFile: AnyObject, Sendable {
     func sync() throws(DiskError)
     /// Takes an exclusive lock that ends with the file's closing. False when another holder has it.
     func tryLock() throws(DiskError) -> Bool
+    /// Maps the file's first `size` bytes, some of which it may get only later.
+    func map(_ size: Int64) throws(DiskError) -> DiskMapping
     func close() throws(DiskError)
+}
+
+extension DiskFile {
+    /// A file that cannot be mapped says so with `ENODEV`.
+    public func map(_ size: Int64) throws(DiskError) -> DiskMapping {
+        throw DiskError(operation: "mmap", path: self.path, code: 19, reason: "No such device")
+    }
 }
 
 public enum OpenMode: Sendable {

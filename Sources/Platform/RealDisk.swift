@@ -187,6 +187,15 @@ private final class RealFile: DiskFile {
         return true
     }
 
+    func map(_ size: Int64) throws(DiskError) -> DiskMapping {
+        guard size > 0, let count = Int(exactly: size) else { throw DiskError("mmap", self.path, code: EINVAL) }
+        let base = unsafe mmap(nil, count, PROT_READ, MAP_SHARED, self.open, 0)
+        guard let base = unsafe base, unsafe base != MAP_FAILED else { throw DiskError("mmap", self.path) }
+        return unsafe DiskMapping(base: base, count: count) { base, count in
+            unsafe munmap(UnsafeMutableRawPointer(mutating: base), count)
+        }
+    }
+
     func close() throws(DiskError) {
         let descriptor = self.descriptor.exchange(-1, ordering: .relaxed)
         guard descriptor >= 0 else { return }
@@ -205,7 +214,7 @@ extension DiskError {
 }
 
 /// The directory a path's last name stands in.
-func parentDirectory(of path: String) -> String {
+public func parentDirectory(of path: String) -> String {
     var bytes = Array(path.utf8)
     while bytes.count > 1 && bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
     guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return "." }

@@ -9,6 +9,7 @@ internal import Synchronization
 public final class SimulatedDisk: Disk {
     private let state: Mutex<SimulatedDiskState>
     private let observer = Mutex<(@Sendable (SimulatedDisk) -> Void)?>(nil)
+    private let mappings = Mutex(SimulatedMappings())
 
     /// - Parameter capacity: The bytes all files together may have before writes fail with `ENOSPC`.
     public init(seed: UInt64, capacity: Int64 = .max) {
@@ -85,11 +86,13 @@ public final class SimulatedDisk: Disk {
 
     /// Changes a file's bytes durably and behind everybody's back.
     public func edit(_ path: String, _ change: (inout [UInt8]) -> Void) throws(DiskError) {
-        try self.locked { (state) throws(DiskError) in
+        let (node, bytes) = try self.locked { (state) throws(DiskError) in
             let node = try state.file(path, "edit")
             change(&state.files[node]!.current)
             state.files[node]!.durable = state.files[node]!.current
+            return (node, state.files[node]!.current)
         }
+        self.mappings.withLock { $0.show(bytes, at: 0, of: node) }
     }
 
     /// The whole of a file as a reader sees it.
@@ -127,6 +130,14 @@ public final class SimulatedDisk: Disk {
 
     public func stat(_ path: String) throws(DiskError) -> FileInfo? {
         try self.locked { (state) throws(DiskError) in try state.stat(path) }
+    }
+
+    fileprivate func map(_ node: Int, _ bytes: [UInt8], size: Int) -> DiskMapping {
+        self.mappings.withLock { $0.map(node, bytes, size: size) }
+    }
+
+    fileprivate func show(_ bytes: [UInt8], at offset: Int, of node: Int) {
+        self.mappings.withLock { $0.show(bytes, at: offset, of: node) }
     }
 
     fileprivate func locked<Value: Sendable>(
@@ -230,6 +241,14 @@ private final class SimulatedFile: DiskFile {
         }
     }
 
+    func map(_ size: Int64) throws(DiskError) -> DiskMapping {
+        let bytes = try self.with("mmap") { (state) throws(DiskError) in
+            guard size > 0 else { throw DiskError("mmap", self.path, code: EINVAL) }
+            return state.files[self.node]!.current
+        }
+        return self.disk.map(self.node, bytes, size: Int(size))
+    }
+
     func close() throws(DiskError) {
         try self.disk.locked { (state) throws(DiskError) in state.close(self.node, self.handle) }
     }
@@ -238,6 +257,7 @@ private final class SimulatedFile: DiskFile {
         try self.with(operation) { (state) throws(DiskError) in
             try state.change(self.node, change, operation, self.path)
         }
+        if case .write(let offset, let bytes) = change { self.disk.show(bytes, at: offset, of: self.node) }
     }
 
     private func with<Value: Sendable>(

@@ -1,0 +1,27 @@
+/// A file's first bytes in memory, read-only, that show every later write to the file within them. It ends with its last
+/// reference, whatever became of the file's handle.
+///
+/// It may be longer than the file, which may grow into it; what lies past the file's end must not be touched.
+@safe public final class DiskMapping: @unchecked Sendable {
+    // Safe to share: both are set once, and nothing is written through the pointer by who holds this.
+    private let base: UnsafeRawPointer
+    /// Bytes, the part past the file's end included.
+    public let count: Int
+    private let release: @Sendable (UnsafeRawPointer, Int) -> Void
+
+    /// - Parameter release: Called once, when the last reference goes.
+    @unsafe public init(base: UnsafeRawPointer, count: Int, release: @escaping @Sendable (UnsafeRawPointer, Int) -> Void) {
+        unsafe self.base = unsafe base
+        self.count = count
+        unsafe self.release = unsafe release
+    }
+
+    deinit {
+        unsafe self.release(self.base, self.count)
+    }
+
+    /// Valid while this object is.
+    @unsafe public var bytes: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: self.base, count: self.count)
+    }
+}
