@@ -117,32 +117,6 @@ public struct MemberRemoveRequest: WireMessage {
     }
 }
 
-/// Answers a removal.
-public struct MemberRemoveResponse: WireMessage {
-    public var header = ResponseHeader()
-    public var members: [Member] = []
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader(), members: [Member] = []) {
-        self.header = header
-        self.members = members
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        case 2: self.members.append(try reader.message())
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-        writer.message(2, self.members)
-    }
-}
-
 /// Changes a member's peer URLs.
 public struct MemberUpdateRequest: WireMessage {
     public var id: UInt64 = 0
@@ -169,32 +143,6 @@ public struct MemberUpdateRequest: WireMessage {
     }
 }
 
-/// Answers an update.
-public struct MemberUpdateResponse: WireMessage {
-    public var header = ResponseHeader()
-    public var members: [Member] = []
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader(), members: [Member] = []) {
-        self.header = header
-        self.members = members
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        case 2: self.members.append(try reader.message())
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-        writer.message(2, self.members)
-    }
-}
-
 /// Asks for every member.
 public struct MemberListRequest: WireMessage {
     /// Whether the answer must be the cluster's, not what this member last heard.
@@ -218,32 +166,6 @@ public struct MemberListRequest: WireMessage {
     }
 }
 
-/// Every member.
-public struct MemberListResponse: WireMessage {
-    public var header = ResponseHeader()
-    public var members: [Member] = []
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader(), members: [Member] = []) {
-        self.header = header
-        self.members = members
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        case 2: self.members.append(try reader.message())
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-        writer.message(2, self.members)
-    }
-}
-
 /// Makes a learner a voter.
 public struct MemberPromoteRequest: WireMessage {
     public var id: UInt64 = 0
@@ -263,31 +185,5 @@ public struct MemberPromoteRequest: WireMessage {
 
     public func encode(into writer: inout ProtoWriter) {
         writer.uint64(1, self.id)
-    }
-}
-
-/// Answers a promotion.
-public struct MemberPromoteResponse: WireMessage {
-    public var header = ResponseHeader()
-    public var members: [Member] = []
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader(), members: [Member] = []) {
-        self.header = header
-        self.members = members
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        case 2: self.members.append(try reader.message())
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-        writer.message(2, self.members)
     }
 }

@@ -287,25 +287,3 @@ public struct CompactionRequest: WireMessage {
         writer.bool(2, self.physical)
     }
 }
-
-/// Answers a compaction.
-public struct CompactionResponse: WireMessage {
-    public var header = ResponseHeader()
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader()) {
-        self.header = header
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-    }
-}

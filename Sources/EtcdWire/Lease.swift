@@ -83,28 +83,6 @@ public struct LeaseRevokeRequest: WireMessage {
     }
 }
 
-/// Answers a revocation.
-public struct LeaseRevokeResponse: WireMessage {
-    public var header = ResponseHeader()
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader()) {
-        self.header = header
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-    }
-}
-
 /// What a lease has left.
 public struct LeaseCheckpoint: WireMessage {
     public var id: Int64 = 0
@@ -151,28 +129,6 @@ public struct LeaseCheckpointRequest: WireMessage {
 
     public func encode(into writer: inout ProtoWriter) {
         writer.message(1, self.checkpoints)
-    }
-}
-
-/// Answers a checkpoint.
-public struct LeaseCheckpointResponse: WireMessage {
-    public var header = ResponseHeader()
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader()) {
-        self.header = header
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
     }
 }
 
@@ -295,17 +251,6 @@ public struct LeaseTimeToLiveResponse: WireMessage {
         writer.int64(4, self.grantedTTL)
         writer.bytes(5, self.keys)
     }
-}
-
-/// Asks for every lease.
-public struct LeaseLeasesRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
 }
 
 /// One lease of a list.

@@ -93,17 +93,6 @@ public struct AlarmResponse: WireMessage {
     }
 }
 
-/// Asks a member how it is.
-public struct StatusRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
-}
-
 /// How a member is.
 public struct StatusResponse: WireMessage {
     public var header = ResponseHeader()

@@ -1,47 +1,3 @@
-/// Rewrites a member's database without holes.
-public struct DefragmentRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
-}
-
-/// Answers a defragmentation.
-public struct DefragmentResponse: WireMessage {
-    public var header = ResponseHeader()
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader()) {
-        self.header = header
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
-    }
-}
-
-/// Asks for the hash of a member's whole database.
-public struct HashRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
-}
-
 /// The hash of a member's whole database.
 public struct HashResponse: WireMessage {
     public var header = ResponseHeader()
@@ -127,17 +83,6 @@ public struct HashKVResponse: WireMessage {
     }
 }
 
-/// Asks for a member's database.
-public struct SnapshotRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
-}
-
 /// A piece of a member's database; the last 32 bytes of the whole are its SHA-256.
 public struct SnapshotResponse: WireMessage {
     public var header = ResponseHeader()
@@ -193,27 +138,5 @@ public struct MoveLeaderRequest: WireMessage {
 
     public func encode(into writer: inout ProtoWriter) {
         writer.uint64(1, self.targetID)
-    }
-}
-
-/// Answers a hand-over.
-public struct MoveLeaderResponse: WireMessage {
-    public var header = ResponseHeader()
-
-    public init() {}
-
-    public init(header: ResponseHeader = ResponseHeader()) {
-        self.header = header
-    }
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        switch field {
-        case 1: try reader.merge(into: &self.header)
-        default: try reader.skip()
-        }
-    }
-
-    public func encode(into writer: inout ProtoWriter) {
-        writer.header(self.header)
     }
 }

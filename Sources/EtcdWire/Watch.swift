@@ -84,17 +84,6 @@ public struct WatchCancelRequest: WireMessage {
     }
 }
 
-/// Asks how far the stream's watches have come.
-public struct WatchProgressRequest: WireMessage {
-    public init() {}
-
-    public mutating func decode(field: Int, from reader: inout ProtoReader) throws(WireError) {
-        try reader.skip()
-    }
-
-    public func encode(into writer: inout ProtoWriter) {}
-}
-
 /// What a watch has to tell.
 public struct WatchResponse: WireMessage {
     public var header = ResponseHeader()

@@ -9,6 +9,7 @@ extension Store {
         case .deleteRange(let request): try Self.validate(request)
         case .txn(let request): try self.validate(request)
         case .compaction, .leaseGrant, .leaseRevoke, .leaseCheckpoint, .alarm: break
+        default: throw .unknownRequest
         }
     }
 

@@ -111,6 +111,7 @@ public struct Store: ~Copyable, Sendable {
         case .leaseRevoke(let request): .leaseRevoke(try self.leaseRevoke(request))
         case .leaseCheckpoint(let request): .leaseCheckpoint(self.leaseCheckpoint(request))
         case .alarm(let request): .alarm(self.alarm(request))
+        default: throw .unknownRequest
         }
     }
 }

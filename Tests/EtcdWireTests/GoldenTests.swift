@@ -59,10 +59,10 @@ import Testing
     }
 
     @Test func unknownFieldsOfALogEntryAreKept() throws {
-        let hex = "2205 0a016b 1200 a206 02 0801 a251 03 0a0133"
+        let hex = "2205 0a016b 1200 a206 02 0801 c257 03 0a0133"
         let request = try InternalRaftRequest(decoding: Self.bytes(hex))
-        #expect(request.unknown == Self.bytes("a251 03 0a0133"))
+        #expect(request.unknown == Self.bytes("c257 03 0a0133"))
         #expect(request.header == RequestHeader(id: 1))
-        #expect(request.encoded() == Self.bytes("2203 0a016b a206 02 0801 a251 03 0a0133"))
+        #expect(request.encoded() == Self.bytes("2203 0a016b a206 02 0801 c257 03 0a0133"))
     }
 }

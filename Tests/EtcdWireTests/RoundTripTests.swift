@@ -28,10 +28,10 @@ import Testing
         var random = SeededRandom(seed: 7)
         let samples = (0..<500).map { _ in Messages.sample(TxnRequest.self, &random) }
         #expect(samples.contains { !$0.compare.isEmpty && !$0.success.isEmpty && !$0.failure.isEmpty })
-        let puts = samples.flatMap(\.success).compactMap { operation in
-            if case .put(let request) = operation { request } else { nil }
+        let puts = (0..<2000).compactMap { _ in
+            if case .put(let request) = Messages.sample(RequestOp.self, &random) { request } else { nil }
         }
-        #expect(puts.contains { !$0.key.isEmpty })
+        #expect(puts.contains { !$0.key.isEmpty } && puts.contains { !$0.value.isEmpty })
         let ranges = (0..<500).map { _ in Messages.sample(RangeRequest.self, &random) }
         #expect(ranges.contains { $0.maxCreateRevision != 0 } && ranges.contains { $0.sortTarget == .value })
     }

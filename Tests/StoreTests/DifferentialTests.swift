@@ -165,7 +165,7 @@ struct DifferentialTests {
                 return Self.plain(.success(.leaseGrant(try await connection.leaseGrant(request))))
             case .leaseRevoke(let request):
                 return Self.plain(.success(.leaseRevoke(try await connection.leaseRevoke(request))))
-            case .leaseCheckpoint, .alarm: preconditionFailure("not drawn")
+            default: preconditionFailure("not drawn")
             }
         } catch {
             return .failure(StoreError(code: error.code.rawValue, message: error.message))

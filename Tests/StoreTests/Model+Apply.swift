@@ -44,7 +44,7 @@ extension Model {
             }
             self.commit(writing)
             return .leaseRevoke(LeaseRevokeResponse(header: self.header))
-        case .leaseCheckpoint, .alarm:
+        default:
             preconditionFailure("not modelled")
         }
     }
