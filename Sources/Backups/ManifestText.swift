@@ -65,12 +65,11 @@ extension SnapshotManifest {
         guard version == Self.apiVersion, kind == Self.kind else {
             throw BackupError(.damaged, "\(path): is a \(kind) of \(version), not a \(Self.kind) of \(Self.apiVersion)")
         }
-        guard let takenAt = Timestamp(rfc3339: try reader.text("takenAt")) else { throw reader.error("takenAt") }
         self.init(
             name: try reader.text("name"), uri: uri,
             labels: SnapshotLabels(
                 cluster: try reader.text("cluster"), clusterID: try reader.text("clusterID"), member: try reader.text("member"),
-                takenAt: takenAt),
+                takenAt: try reader.time("takenAt")),
             sizeBytes: try reader.integer("sizeBytes"), sha256: try reader.text("sha256"),
             contents: SnapshotContents(
                 revision: try reader.integer("revision"), compactRevision: try reader.integer("compactRevision"),
@@ -92,6 +91,11 @@ struct FieldReader {
     func text(_ field: String) throws(BackupError) -> String {
         guard let text = self.object[field]?.string else { throw self.error(field) }
         return text
+    }
+
+    func time(_ field: String) throws(BackupError) -> Timestamp {
+        guard let time = Timestamp(rfc3339: try self.text(field)) else { throw self.error(field) }
+        return time
     }
 
     func texts(_ field: String) throws(BackupError) -> [String] {

@@ -9,6 +9,8 @@ struct SnapshotDirectory: Sendable {
     static let snapshotSuffix = ".snapshot"
     static let manifestSuffix = ".manifest.json"
     static let chainName = "chain.json"
+    /// The directory of the archived log, which is none of the snapshots' business.
+    static let archiveName = "archive"
     /// No manifest is larger, in bytes.
     private static let maximumManifestSize: Int64 = 1 << 20
 
@@ -63,7 +65,9 @@ struct SnapshotDirectory: Sendable {
         let names = try self.names()
         let manifests = Set(names.filter { $0.hasSuffix(Self.manifestSuffix) }.map { $0.dropLast(Self.manifestSuffix.count) })
         for name in names {
-            if name.hasPrefix(".") {
+            if name == Self.archiveName {
+                continue
+            } else if name.hasPrefix(".") {
                 catalog.unfinished.append(name)
             } else if name == Self.chainName {
                 self.readChain(into: &catalog)
