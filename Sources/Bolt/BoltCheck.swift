@@ -18,7 +18,7 @@ public struct BoltReport: Sendable, Hashable {
 
 extension BoltFile {
     /// No bucket may lie in more buckets than this.
-    private static let maximumNesting = 16
+    static let maximumNesting = 16
 
     /// Walks over every page in use and checks what bbolt's own `check` does: each page is reached once, of a type that may
     /// stand there, with its keys in order and within what its branch says; and where a freelist is kept, every page is

@@ -47,7 +47,7 @@ public final class BoltFile {
         BoltBucket(file: self, content: .page(self.meta.root, referredFrom: 0), sequence: self.meta.sequence)
     }
 
-    private static func findMeta(_ file: any DiskFile, size: Int64) throws(BoltError) -> BoltMeta {
+    static func findMeta(_ file: any DiskFile, size: Int64) throws(BoltError) -> BoltMeta {
         let first = try self.meta(file, id: 0, at: 0, size: size)
         var found: [BoltMeta] = []
         // The second stands one page in; where the first does not tell how far that is, every page size is tried.

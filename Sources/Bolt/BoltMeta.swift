@@ -18,6 +18,8 @@ public struct BoltMeta: Sendable, Hashable {
 
     /// Bytes in the page header and the meta after it.
     static let size = PageHeader.size + 64
+    /// More than a file may have.
+    static let mostPages: UInt64 = 1 << 38
     static let pageSizes: [Int] = (0..<15).map { 1024 << $0 }
 
     /// What a meta page holds, or in words why it is none.
@@ -56,7 +58,7 @@ public struct BoltMeta: Sendable, Hashable {
         guard Self.pageSizes.contains(meta.pageSize) else {
             return .invalid(offset: offset + 24, what: "meta page \(id) has page size \(meta.pageSize)")
         }
-        guard meta.highWaterMark > 2, meta.highWaterMark < 1 << 38 else {
+        guard meta.highWaterMark > 2, meta.highWaterMark < Self.mostPages else {
             return .invalid(offset: offset + 56, what: "meta page \(id) counts \(meta.highWaterMark) pages")
         }
         guard (2..<meta.highWaterMark).contains(meta.root) else {
@@ -66,5 +68,25 @@ public struct BoltMeta: Sendable, Hashable {
             return .invalid(offset: offset + 48, what: "meta page \(id) puts the freelist on page \(page)")
         }
         return .meta(meta)
+    }
+
+    /// The page as it is written, as long as a page.
+    func encoded(id: UInt64) -> [UInt8] {
+        var page = [UInt8](repeating: 0, count: self.pageSize)
+        unsafe page.withUnsafeMutableBytes { page in
+            unsafe page.encodeHeader(id: id, flags: PageHeader.meta, count: 0, overflow: 0)
+            unsafe page.storeBytes(of: 0xED0C_DAED, toByteOffset: 16, as: UInt32.self)
+            unsafe page.storeBytes(of: 2, toByteOffset: 20, as: UInt32.self)
+            unsafe page.storeBytes(of: UInt32(self.pageSize), toByteOffset: 24, as: UInt32.self)
+            let numbers = [
+                self.root, self.sequence, self.freelist ?? .max, self.highWaterMark, self.transactionID,
+            ]
+            for (index, number) in numbers.enumerated() {
+                unsafe page.storeBytes(of: number, toByteOffset: 32 + index * 8, as: UInt64.self)
+            }
+        }
+        let checksum = FNV1a.checksum(page[16..<72])
+        unsafe page.withUnsafeMutableBytes { unsafe $0.storeBytes(of: checksum, toByteOffset: 72, as: UInt64.self) }
+        return page
     }
 }

@@ -1,0 +1,62 @@
+internal import Platform
+
+extension PageSource {
+    /// The free pages: as they are written down, or else all that a walk from the root does not reach.
+    func free(_ meta: BoltMeta) throws(BoltError) -> Freelist {
+        if let id = meta.freelist { return Freelist(pages: try self.freelist(id)) }
+        var walk = FreePageWalk(self)
+        try walk.run(from: meta.root)
+        return Freelist(unused: walk.used, highWaterMark: self.highWaterMark)
+    }
+}
+
+/// Goes over all pages in use, each once, in no order.
+private struct FreePageWalk {
+    private let source: PageSource
+    /// A bit for each page.
+    private(set) var used: [UInt64]
+    private var next: [(page: UInt64, referrer: Int64)] = []
+
+    init(_ source: PageSource) {
+        self.source = source
+        self.used = Array(repeating: 0, count: Int(source.highWaterMark / 64) + 1)
+    }
+
+    mutating func run(from root: UInt64) throws(BoltError) {
+        self.next.append((root, 0))
+        while let (id, referrer) = self.next.popLast() {
+            let page = try self.source.page(id, referredFrom: referrer)
+            for page in id...(id + UInt64(page.overflow)) {
+                let bit: UInt64 = 1 << (page % 64)
+                guard self.used[Int(page / 64)] & bit == 0 else {
+                    throw self.source.error(at: referrer, "page \(page) is in use twice")
+                }
+                self.used[Int(page / 64)] |= bit
+            }
+            if page.isLeaf {
+                try self.addBuckets(of: page)
+            } else {
+                for index in 0..<page.count {
+                    self.next.append((try page.branch(index, self.source).link, page.childOffset(index)))
+                }
+            }
+        }
+    }
+
+    private mutating func addBuckets(of page: MappedPage) throws(BoltError) {
+        var hasBuckets = false
+        for index in 0..<page.count where try page.leaf(index, self.source).isBucket {
+            hasBuckets = true
+            break
+        }
+        guard hasBuckets else { return }
+        // Elements one after another, so that inline pages within inline pages are no more than there is room for.
+        for element in try page.elements(self.source) where element.isBucket {
+            let content = unsafe try BucketContent(page.value(element), at: page.valueOffset(element), self.source)
+            switch content.root {
+            case .page(let id, let referrer): self.next.append((id, referrer))
+            case .inline(let inline): try self.addBuckets(of: inline)
+            }
+        }
+    }
+}
