@@ -8,6 +8,17 @@ enum Frame {
     /// What a disk writes whole or not at all.
     static let sectorBytes = 512
 
+    /// A record among bytes, read in place.
+    struct Record {
+        /// Any number, for it may be damaged; see ``WALRecord/Kind``.
+        var kind: Int64
+        var crc: UInt32
+        /// Where its data is.
+        var data: Range<Int>
+        /// Where the next record begins.
+        var end: Int
+    }
+
     /// Appends a record to `bytes` and moves the running checksum past it.
     static func append(_ kind: WALRecord.Kind, _ data: [UInt8], crc: inout UInt32, to bytes: inout [UInt8]) {
         if kind != .crc { crc = CRC32C.checksum(data, continuing: crc) }
@@ -41,28 +52,65 @@ enum Frame {
         return (start..<start + Int(length), end)
     }
 
-    /// The record of a frame, or nil where the bytes are not one in the form this log writes.
-    static func record(_ field: UInt64, _ bytes: [UInt8], at offset: Int) -> (record: WALRecord, end: Int)? {
-        guard let (range, end) = self.extent(field, at: offset, within: bytes.count),
-            let record = try? WALRecord(decoding: bytes[range]), record.encoded() == Array(bytes[range])
-        else { return nil }
-        return (record, end)
+    /// The record of a frame, or nil where the bytes are not one in the form every writer of logs gives it: kind, checksum,
+    /// data, each in its shortest encoding. No checksum covers the first two, so that strictness stands in for one.
+    static func record(_ range: Range<Int>, _ bytes: [UInt8], end: Int) -> Record? {
+        var place = range.lowerBound
+        func varint() -> UInt64? {
+            var value: UInt64 = 0
+            var shift: UInt64 = 0
+            while place < range.upperBound, shift < 70 {
+                let byte = bytes[place]
+                place += 1
+                value |= UInt64(byte & 0x7F) << shift
+                if byte < 0x80 { return byte == 0 && shift > 0 || shift == 63 && byte > 1 ? nil : value }
+                shift += 7
+            }
+            return nil
+        }
+        guard varint() == 0x08, let kind = varint(), varint() == 0x10, let crc = varint(), crc <= UInt64(UInt32.max) else {
+            return nil
+        }
+        if place < range.upperBound {
+            guard varint() == 0x1A, let count = varint(), count > 0, count == UInt64(range.upperBound - place) else {
+                return nil
+            }
+        }
+        return Record(
+            kind: Int64(bitPattern: kind), crc: UInt32(crc), data: place..<range.upperBound, end: end)
+    }
+
+    /// The record of the frame with this length field at an offset.
+    static func record(_ field: UInt64, _ bytes: [UInt8], at offset: Int) -> Record? {
+        guard let (range, end) = self.extent(field, at: offset, within: bytes.count) else { return nil }
+        return self.record(range, bytes, end: end)
+    }
+
+    /// The record's kind if its checksum continues `crc`.
+    /// - Parameter crc: The running checksum before it; nil where that is not known, as at the first segment's begin, which
+    ///   then says itself what came before.
+    static func kind(_ record: Record, _ bytes: [UInt8], continuing crc: UInt32?) -> WALRecord.Kind? {
+        guard let kind = WALRecord.Kind(rawValue: record.kind), (kind == .crc) == record.data.isEmpty else { return nil }
+        if kind == .crc { return crc ?? record.crc == record.crc ? kind : nil }
+        guard let crc, CRC32C.checksum(bytes[record.data], continuing: crc) == record.crc else { return nil }
+        return kind
     }
 
     /// The record at an offset if it is whole and its checksum continues `crc`.
-    static func validRecord(_ bytes: [UInt8], at offset: Int, continuing crc: UInt32) -> (record: WALRecord, end: Int)? {
+    static func validRecord(
+        _ bytes: [UInt8], at offset: Int, continuing crc: UInt32?
+    ) -> (record: Record, kind: WALRecord.Kind)? {
         guard offset + self.headerBytes <= bytes.count else { return nil }
         return self.validRecord(self.lengthField(bytes, at: offset), bytes, at: offset, continuing: crc)
     }
 
     static func validRecord(
-        _ field: UInt64, _ bytes: [UInt8], at offset: Int, continuing crc: UInt32
-    ) -> (record: WALRecord, end: Int)? {
-        guard let (record, end) = self.record(field, bytes, at: offset), let kind = WALRecord.Kind(rawValue: record.kind)
-        else { return nil }
-        // A segment begins with the checksum of what came before; where that is not known, it is taken as it stands.
-        let expected = kind == .crc ? (crc == 0 ? record.crc : crc) : CRC32C.checksum(record.data, continuing: crc)
-        return record.crc == expected && (kind == .crc) == record.data.isEmpty ? (record, end) : nil
+        _ field: UInt64, _ bytes: [UInt8], at offset: Int, continuing crc: UInt32?
+    ) -> (record: Record, kind: WALRecord.Kind)? {
+        guard let record = self.record(field, bytes, at: offset), let kind = self.kind(record, bytes, continuing: crc) else {
+            return nil
+        }
+        return (record, kind)
     }
 }
 

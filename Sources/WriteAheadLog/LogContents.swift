@@ -19,11 +19,10 @@ public struct LogContents: Sendable {
     }
 }
 
-/// Puts a log's records together, segment by segment.
+/// Puts a log's records together.
 struct LogBuilder {
-    var contents = LogContents()
+    private var contents = LogContents()
     private let start: WALSnapshot?
-    private var hasMetadata = false
     private var hasStart = false
 
     /// - Parameter start: Collect the entries after this snapshot; nil: none.
@@ -31,72 +30,43 @@ struct LogBuilder {
         self.start = start
     }
 
-    mutating func add(_ segment: Segment) throws(WALError) {
-        for record in segment.records {
-            do throws(WireError) {
-                try self.add(record, segment)
-            } catch {
-                throw WALError(
-                    .corrupt, segment.path, at: Int64(record.offset), "the \(record.kind) record's data is malformed")
+    mutating func add(_ item: LogItem, _ directory: String) throws(WALError) {
+        switch item.kind {
+        case .metadata(let metadata): self.contents.metadata = metadata
+        case .state(let state): self.contents.state = state
+        case .crc: break
+        case .entry(let entry):
+            self.contents.lastIndex = entry.index
+            guard let start, entry.index > start.index else { return }
+            let place = entry.index - start.index - 1
+            guard place <= UInt64(self.contents.entries.count) else {
+                throw item.error(.gap, directory, "an entry leaves a gap behind it")
             }
-        }
-    }
-
-    /// Throws a wire error for malformed data. A log's own problem is kept in `problem`, for one function throws one type.
-    private mutating func add(_ record: Segment.Record, _ segment: Segment) throws(WireError) {
-        switch record.kind {
-        case .metadata:
-            if self.hasMetadata && self.contents.metadata != record.data { self.note(.conflictingMetadata, record, segment) }
-            self.contents.metadata = record.data
-            self.hasMetadata = true
-        case .entry:
-            let entry = try RaftEntry(decoding: record.data)
-            guard entry.kind == .normal || !entry.data.isEmpty else { throw WireError(.truncated, offset: record.data.count) }
-            self.add(entry, record, segment)
-        case .state:
-            let state = try HardState(decoding: record.data)
-            guard state.encoded() == record.data else { throw WireError(.invalidTag, offset: 0) }
-            self.contents.state = state
-        case .snapshot:
-            let snapshot = try WALSnapshot(decoding: record.data)
-            guard snapshot.encoded() == record.data else { throw WireError(.invalidTag, offset: 0) }
+            // What a later leader wrote replaces what an earlier one had put at the same index.
+            self.contents.entries.removeLast(self.contents.entries.count - Int(place))
+            self.contents.entries.append(entry)
+        case .snapshot(let snapshot):
             self.contents.snapshots.append(snapshot)
             guard let start, snapshot.index == start.index else { return }
-            if snapshot.term != start.term { self.note(.snapshotNotFound, record, segment) }
-            self.hasStart = true
-        case .crc:
-            break
-        }
-    }
-
-    private mutating func add(_ entry: RaftEntry, _ record: Segment.Record, _ segment: Segment) {
-        self.contents.lastIndex = entry.index
-        guard let start, entry.index > start.index else { return }
-        let place = entry.index - start.index - 1
-        guard place <= UInt64(self.contents.entries.count) else { return self.note(.gap, record, segment) }
-        // What a later leader wrote replaces what an earlier one had put at the same index.
-        self.contents.entries.removeLast(self.contents.entries.count - Int(place))
-        self.contents.entries.append(entry)
-    }
-
-    private var problem: WALError?
-
-    private mutating func note(_ code: WALError.Code, _ record: Segment.Record, _ segment: Segment) {
-        let message =
-            switch code {
-            case .conflictingMetadata: "conflicting metadata: a segment of another member or cluster"
-            case .snapshotNotFound: "the log's snapshot at index \(self.start?.index ?? 0) is of another term"
-            default: "an entry leaves a gap behind it"
+            guard snapshot.term == start.term else {
+                throw item.error(
+                    .snapshotNotFound, directory, "the log's snapshot at index \(start.index) is of another term")
             }
-        self.problem = self.problem ?? WALError(code, segment.path, at: Int64(record.offset), message)
+            self.hasStart = true
+        }
     }
 
     /// - Parameter directory: Named where the log as a whole is at fault.
     func finish(_ directory: String) throws(WALError) -> LogContents {
-        if let problem { throw problem }
         if let start, !self.hasStart {
             throw WALError(.snapshotNotFound, directory, "the log has no record of the snapshot at index \(start.index)")
         }
         return self.contents
+    }
+}
+
+extension LogItem {
+    func error(_ code: WALError.Code, _ directory: String, _ message: String) -> WALError {
+        WALError(code, "\(directory)/\(self.segment)", at: self.offset, message)
     }
 }

@@ -21,6 +21,11 @@ public struct SegmentName: Sendable, Hashable, Comparable, CustomStringConvertib
         "\(hexadecimal(self.sequence))-\(hexadecimal(self.index)).wal"
     }
 
+    /// Whether `next` is the segment written after this one.
+    func isFollowed(by next: SegmentName) -> Bool {
+        self.sequence < .max && next.sequence == self.sequence + 1
+    }
+
     public static func < (left: SegmentName, right: SegmentName) -> Bool {
         (left.sequence, left.index) < (right.sequence, right.index)
     }

@@ -30,16 +30,19 @@ public final class WriteAheadLog {
     // MARK: Opening
 
     /// Makes a new log: in a directory beside, renamed when whole.
-    /// - Parameter metadata: Whose log it is, an encoded ``WALMetadata``; repeated in each segment.
+    /// - Parameters:
+    ///   - metadata: Whose log it is, an encoded ``WALMetadata``; repeated in each segment.
+    ///   - start: The snapshot that the log goes on from; by default it begins at the beginning.
     public static func create(
-        _ directory: String, metadata: [UInt8], disk: any Disk, configuration: WALConfiguration = .init()
+        _ directory: String, metadata: [UInt8], after start: WALSnapshot = WALSnapshot(), disk: any Disk,
+        configuration: WALConfiguration = .init()
     ) throws(WALError) -> WriteAheadLog {
-        let name = SegmentName(sequence: 0, index: 0)
+        let name = SegmentName(sequence: 0, index: start.index)
         var bytes: [UInt8] = []
         var crc: UInt32 = 0
         Frame.append(.crc, [], crc: &crc, to: &bytes)
         Frame.append(.metadata, metadata, crc: &crc, to: &bytes)
-        Frame.append(.snapshot, WALSnapshot().encoded(), crc: &crc, to: &bytes)
+        Frame.append(.snapshot, start.encoded(), crc: &crc, to: &bytes)
         let file = try onDisk { () throws(DiskError) in
             let temporary = directory + ".tmp"
             if try disk.stat(temporary) != nil {
@@ -48,7 +51,7 @@ public final class WriteAheadLog {
             try disk.makeDirectory(temporary)
             let file = try disk.open("\(temporary)/\(name)", .createNew)
             _ = try file.tryLock()
-            try file.allocate(to: configuration.segmentBytes)
+            if configuration.preallocates { try file.allocate(to: configuration.segmentBytes) }
             try file.write(bytes, at: 0)
             try file.sync()
             try disk.syncDirectory(temporary)
@@ -58,6 +61,7 @@ public final class WriteAheadLog {
         }
         var contents = LogContents()
         contents.metadata = metadata
+        contents.lastIndex = start.index
         return WriteAheadLog(
             directory, disk, configuration, contents, [(name, file)], offset: Int64(bytes.count), crc: crc)
     }
@@ -67,22 +71,52 @@ public final class WriteAheadLog {
     public static func open(
         _ directory: String, after snapshot: WALSnapshot, disk: any Disk, configuration: WALConfiguration = .init()
     ) throws(WALError) -> (log: WriteAheadLog, contents: LogContents) {
-        let locked = try self.lock(directory, disk)
+        let locked = try self.lock(directory, from: snapshot, disk)
         var builder = LogBuilder(after: snapshot)
-        let names = try LogReader.names(directory, from: snapshot, disk: disk)
-        let last = try LogReader.scan(names, in: directory, disk: disk, into: &builder, configuration)
+        var unsettled = Unsettled()
+        var cursor = try LogReader.cursor(directory, from: snapshot, disk: disk, configuration: configuration)
+        while let item = try cursor.next() {
+            try builder.add(item, directory)
+            unsettled.add(item)
+        }
         let contents = try builder.finish(directory)
+        guard let window = cursor.window, let last = locked.last?.name, last.sequence < .max, contents.lastIndex < .max else {
+            throw WALError(.corrupt, directory, "the log has come to the last number there is")
+        }
         let log = WriteAheadLog(
-            directory, disk, configuration, contents, locked, offset: Int64(last.endOffset), crc: last.crc)
-        try log.settle(last, commit: contents.state.commit)
+            directory, disk, configuration, contents, locked, offset: Int64(cursor.offset), crc: cursor.crc ?? 0)
+        try log.settle(window, from: unsettled.offset, to: cursor.offset)
         return (log, contents)
     }
 
+    /// Where in the newest segment the first entry above the commit index stands, or else the last record.
+    private struct Unsettled {
+        private var segment: SegmentName?
+        private var entries: [(index: UInt64, offset: Int)] = []
+        /// How many of ``entries``, from the first, are committed.
+        private var settled = 0
+        private var last = 0
+
+        mutating func add(_ item: LogItem) {
+            if item.segment != self.segment { (self.segment, self.entries, self.settled) = (item.segment, [], 0) }
+            self.last = Int(item.offset)
+            switch item.kind {
+            case .entry(let entry):
+                self.entries.append((entry.index, self.last))
+            case .state(let state):
+                while self.settled < self.entries.count, self.entries[self.settled].index <= state.commit { self.settled += 1 }
+            default: break
+            }
+        }
+
+        var offset: Int { self.settled < self.entries.count ? self.entries[self.settled].offset : self.last }
+    }
+
     private static func lock(
-        _ directory: String, _ disk: any Disk
+        _ directory: String, from snapshot: WALSnapshot, _ disk: any Disk
     ) throws(WALError) -> [(name: SegmentName, file: any DiskFile)] {
         var locked: [(name: SegmentName, file: any DiskFile)] = []
-        for name in try LogReader.names(directory, from: nil, disk: disk) {
+        for name in try LogReader.names(directory, from: snapshot.index, disk: disk) {
             let path = "\(directory)/\(name)"
             let file = try onDisk { () throws(DiskError) in try disk.open(path, .readWrite) }
             guard try onDisk({ () throws(DiskError) in try file.tryLock() }) else {
@@ -97,27 +131,29 @@ public final class WriteAheadLog {
     ///
     /// The last batch may have been read from a cache that a failed sync left behind: it is written again before anyone
     /// relies on it. What follows the last record is zeroed, for a record must never be found behind the end.
-    private func settle(_ last: Segment, commit: UInt64) throws(WALError) {
+    private func settle(_ window: FileWindow, from start: Int, to end: Int) throws(WALError) {
         let file = self.segments[self.segments.count - 1].file
-        let unsettled = last.records.first { record in
-            record.kind == .entry && (try? RaftEntry(decoding: record.data)).map { $0.index > commit } ?? false
-        }
-        let start = min(unsettled?.offset ?? last.endOffset, last.records.last?.offset ?? last.endOffset)
-        let garbage = last.end == .clean ? nil : last.bytes[last.endOffset...].lastIndex { $0 != 0 }
-        let garbageEnd = garbage.map { $0 + 1 } ?? last.endOffset
+        let garbageEnd = try window.endOfContent(from: end)
+        let settled = try window.read(start, count: end - start)
         try self.guarded { () throws(DiskError) in
-            if garbageEnd > last.endOffset { try self.keepAside(last, upTo: garbageEnd) }
-            let zeros = [UInt8](repeating: 0, count: garbageEnd - last.endOffset)
-            try file.write(Array(last.bytes[start..<last.endOffset]) + zeros, at: Int64(start))
-            try file.allocate(to: self.configuration.segmentBytes)
+            if garbageEnd > end { try self.keepAside(file, upTo: garbageEnd) }
+            let zeros = [UInt8](repeating: 0, count: garbageEnd - end)
+            try file.write(settled + zeros, at: Int64(start))
+            if self.configuration.preallocates { try file.allocate(to: self.configuration.segmentBytes) }
             try file.sync()
         }
     }
 
-    private func keepAside(_ segment: Segment, upTo end: Int) throws(DiskError) {
-        let copy = try self.disk.open(segment.path + ".broken", .create)
+    private func keepAside(_ file: any DiskFile, upTo end: Int) throws(DiskError) {
+        let copy = try self.disk.open(file.path + ".broken", .create)
         try copy.truncate(to: 0)
-        try copy.write(Array(segment.bytes[..<end]), at: 0)
+        var offset = 0
+        while offset < end {
+            let part = try file.read(at: Int64(offset), count: min(FileWindow.chunk, end - offset))
+            guard !part.isEmpty else { break }
+            try copy.write(part, at: Int64(offset))
+            offset += part.count
+        }
         try copy.sync()
         try copy.close()
         try self.disk.syncDirectory(self.directory)
@@ -177,7 +213,7 @@ public final class WriteAheadLog {
             let file = try self.disk.open(temporary, .create)
             try file.truncate(to: 0)
             _ = try file.tryLock()
-            try file.allocate(to: self.configuration.segmentBytes)
+            if self.configuration.preallocates { try file.allocate(to: self.configuration.segmentBytes) }
             try file.write(header, at: 0)
             try file.sync()
             try self.disk.rename(temporary, to: "\(self.directory)/\(name)")
@@ -192,19 +228,32 @@ public final class WriteAheadLog {
     /// the next, so that no crash leaves a gap.
     public func purge(before index: UInt64) throws(WALError) {
         if let failure { throw failure }
-        guard let keep = self.segments.lastIndex(where: { $0.name.index <= index }) else { return }
-        for segment in self.segments[..<keep] {
+        let names = try onDisk { () throws(DiskError) in try self.disk.list(self.directory) }
+            .compactMap { SegmentName($0) }.sorted()
+        guard let keep = names.lastIndex(where: { $0.index <= index }) else { return }
+        for name in names[..<keep] {
             try self.guarded { () throws(DiskError) in
-                try self.disk.remove("\(self.directory)/\(segment.name)")
+                try self.disk.remove("\(self.directory)/\(name)")
                 try self.disk.syncDirectory(self.directory)
-                try segment.file.close()
+                if self.segments.count > 1, self.segments[0].name == name { try self.segments.removeFirst().file.close() }
             }
         }
-        self.segments.removeFirst(keep)
     }
 
-    /// How many segments there are.
+    /// Lets go of all segments but the newest: they stay on the disk, and are neither locked nor purged any more.
+    public func release() throws(WALError) {
+        for segment in self.segments.dropLast() {
+            try self.guarded { () throws(DiskError) in try segment.file.close() }
+        }
+        self.segments.removeFirst(self.segments.count - 1)
+    }
+
+    /// How many segments are held.
     public var segmentCount: Int { self.segments.count }
+    /// The newest segment, which is being written.
+    public var segment: SegmentName { self.segments[self.segments.count - 1].name }
+    /// Bytes of records in it.
+    public var segmentSize: Int64 { self.offset }
 
     /// Ends the log. What was appended is durable already.
     public func close() throws(WALError) {

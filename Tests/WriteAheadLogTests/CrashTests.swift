@@ -147,8 +147,7 @@ extension LogWorkload {
         workload.run(batches: 12, seed: 5, purges: false)
         let last = try #require(try workload.disk.list(LogWorkload.directory).last)
         let path = "\(LogWorkload.directory)/\(last)"
-        let segment = Segment(name: SegmentName(last)!, path: path, bytes: try workload.disk.contents(of: path), crc: 0)
-        let entry = try #require(segment.records.last { $0.kind == .entry })
+        let entry = try #require(StoredRecord.all(try workload.disk.contents(of: path)).last { $0.kind == .entry })
         try workload.disk.flip(4, at: entry.offset + 30, of: path)
         do throws(WALError) {
             _ = try WriteAheadLog.open(
@@ -174,8 +173,7 @@ extension LogWorkload {
         }
         let path = "/wal/\(SegmentName(sequence: 0, index: 0))"
         let bytes = try disk.contents(of: path)
-        let first = try #require(
-            Segment(name: .init(sequence: 0, index: 0), path: path, bytes: bytes, crc: 0).records[3...].first)
+        let first = try #require(StoredRecord.all(bytes)[3...].first)
         try disk.flip(1, at: first.offset + 40, of: path)
         do throws(WALError) {
             _ = try LogReader.read("/wal", disk: disk, configuration: configuration)

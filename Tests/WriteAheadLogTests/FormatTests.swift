@@ -74,9 +74,27 @@ func hex(_ text: String) -> [UInt8] {
             Frame.append(.entry, [UInt8](repeating: 3, count: size), crc: &crc, to: &bytes)
             #expect(bytes.count % 8 == 0)
             let read = try #require(Frame.validRecord(bytes, at: 0, continuing: 7))
-            #expect(read.end == bytes.count)
+            #expect(read.record.end == bytes.count)
             #expect(read.record.data.count == size)
         }
+    }
+}
+
+/// A record of a segment, with its bytes.
+struct StoredRecord {
+    var offset: Int
+    var kind: WALRecord.Kind
+    var data: [UInt8]
+    var end: Int
+
+    /// The good records that a segment's bytes begin with.
+    static func all(_ bytes: [UInt8]) -> [StoredRecord] {
+        var (found, offset, crc): ([StoredRecord], Int, UInt32?) = ([], 0, nil)
+        while let (record, kind) = Frame.validRecord(bytes, at: offset, continuing: crc) {
+            found.append(StoredRecord(offset: offset, kind: kind, data: Array(bytes[record.data]), end: record.end))
+            (offset, crc) = (record.end, record.crc)
+        }
+        return found
     }
 }
 
