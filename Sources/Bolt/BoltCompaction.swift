@@ -7,9 +7,17 @@ extension BoltReadTransaction {
     /// - Parameters:
     ///   - disk: Where the new file is made.
     ///   - transactionKeys: How many keys are held in memory at a time.
-    public func compact(
-        into path: String, disk: any Disk, transactionKeys: Int = 10_000
-    ) throws(BoltError) {
+    public func compact(into path: String, disk: any Disk, transactionKeys: Int = 10_000) throws(BoltError) {
+        let copy = try self.copy(beside: path, disk: disk, transactionKeys: transactionKeys)
+        try copy.close()
+        try onDisk(path) { () throws(DiskError) in
+            try disk.rename(copy.path, to: path)
+            try disk.syncDirectory(parentDirectory(of: path))
+        }
+    }
+
+    /// A complete and durable copy, open and locked, with a name beside the one it is to have.
+    fileprivate func copy(beside path: String, disk: any Disk, transactionKeys: Int) throws(BoltError) -> BoltDatabase {
         let temporary = path + ".compacting"
         try onDisk(temporary) { () throws(DiskError) in
             if try disk.stat(temporary) != nil { try disk.remove(temporary) }
@@ -21,11 +29,28 @@ extension BoltReadTransaction {
         try compaction.copy(self.root, to: [])
         try compaction.finish()
         try copy.sync()
-        try copy.close()
-        try onDisk(path) { () throws(DiskError) in
-            try disk.rename(temporary, to: path)
-            try disk.syncDirectory(parentDirectory(of: path))
-        }
+        return copy
+    }
+}
+
+extension BoltDatabase {
+    /// Copies what is committed into a new file without a free page in it; see
+    /// ``BoltReadTransaction/compact(into:disk:transactionKeys:)``.
+    public func compact(into path: String, transactionKeys: Int = 10_000) throws(BoltError) {
+        let snapshot = try self.snapshot()
+        defer { snapshot.close() }
+        try snapshot.compact(into: path, disk: self.disk, transactionKeys: transactionKeys)
+    }
+
+    /// Puts such a copy in the place of the file, and goes on with it. Snapshots there are show what they showed. A crash
+    /// leaves the one or the other.
+    public func defragment(transactionKeys: Int = 10_000) throws(BoltError) {
+        precondition(!self.hasWriter, "a database is defragmented between transactions")
+        let snapshot = try self.snapshot()
+        defer { snapshot.close() }
+        let copy = try snapshot.copy(beside: self.path, disk: self.disk, transactionKeys: transactionKeys)
+        try onDisk(self.path) { () throws(DiskError) in try self.disk.rename(copy.path, to: self.path) }
+        try self.adopt(copy)
     }
 }
 
@@ -86,15 +111,5 @@ private final class Compaction {
         for name in path { bucket = try bucket.createBucketIfMissing(name) }
         self.bucket = (path, bucket)
         return bucket
-    }
-}
-
-extension BoltDatabase {
-    /// Copies what is committed into a new file without a free page in it; see
-    /// ``BoltReadTransaction/compact(into:disk:transactionKeys:)``.
-    public func compact(into path: String, transactionKeys: Int = 10_000) throws(BoltError) {
-        let snapshot = try self.snapshot()
-        defer { snapshot.close() }
-        try snapshot.compact(into: path, disk: self.disk, transactionKeys: transactionKeys)
     }
 }

@@ -33,7 +33,7 @@ extension BoltDatabase {
     private static func make(_ path: String, disk: any Disk, pageSize: Int) throws(BoltError) {
         let temporary = path + ".new"
         let file = try onDisk(temporary) { () throws(DiskError) in try disk.open(temporary, .create) }
-        guard try onDisk(temporary, { () throws(DiskError) in try file.tryLock() }) else { throw BoltError.inUse(temporary) }
+        guard try onDisk(temporary, { () throws(DiskError) in try file.tryFlock() }) else { throw BoltError.inUse(temporary) }
         // Who had the lock before may have made it.
         guard try Self.isMissing(path, disk) else { return }
         try onDisk(temporary) { () throws(DiskError) in
@@ -64,7 +64,7 @@ extension BoltDatabase {
 extension OpenedFile {
     /// Locks a file and finds out what is free in it.
     init(_ file: any DiskFile, path: String) throws(BoltError) {
-        guard try onDisk(path, { () throws(DiskError) in try file.tryLock() }) else { throw BoltError.inUse(path) }
+        guard try onDisk(path, { () throws(DiskError) in try file.tryFlock() }) else { throw BoltError.inUse(path) }
         let size = try onDisk(path) { () throws(DiskError) in try file.size() }
         let meta = try BoltFile.findMeta(file, size: size)
         let needed = Int64(meta.highWaterMark) * Int64(meta.pageSize)

@@ -44,7 +44,7 @@ public final class BoltDatabase {
     /// Bytes of the file.
     private var fileBytes: Int64
     private var pages: PageBook
-    private let readers = ReaderTable()
+    private var readers = ReaderTable()
     var hasWriter = false
     private var isClosed = false
     /// What every later call throws.
@@ -71,6 +71,9 @@ public final class BoltDatabase {
     public func begin() throws(BoltError) -> BoltWriteTransaction {
         try self.checkUsable()
         precondition(!self.hasWriter, "one transaction writes at a time")
+        guard self.meta.transactionID < .max else {
+            throw BoltError(file: self.path, offset: 0, what: "no transaction comes after number \(self.meta.transactionID)")
+        }
         let source = try self.source()
         self.pages.release(self.readers)
         self.hasWriter = true
@@ -186,6 +189,21 @@ public final class BoltDatabase {
             }
             try self.file.write(bytes, at: Int64(parts[first].run.start) * Int64(pageSize))
         }
+    }
+
+    /// Goes on with another file that has just taken this one's place, and holds the same.
+    func adopt(_ copy: BoltDatabase) throws(BoltError) {
+        do {
+            try self.disk.syncDirectory(parentDirectory(of: self.path))
+        } catch {
+            // Which of the two a crash leaves is unknown, and so where to write.
+            throw self.fail(error)
+        }
+        let old = self.file
+        (self.file, self.meta, self.mapping, self.fileBytes) = (copy.file, copy.meta, copy.mapping, copy.fileBytes)
+        (self.pages, self.readers) = (copy.pages, copy.readers)
+        copy.isClosed = true
+        try onDisk(self.path) { () throws(DiskError) in try old.close() }
     }
 
     /// Makes durable all that was written.

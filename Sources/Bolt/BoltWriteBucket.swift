@@ -89,6 +89,9 @@ public final class BoltWriteBucket {
     public func bucket(_ name: [UInt8]) throws(BoltError) -> BoltWriteBucket? {
         self.checkOpen()
         if let bucket = self.buckets[name] { return bucket }
+        guard self.depth < BoltFile.maximumNesting else {
+            throw self.transaction.error("\"\(text(name))\" lies more than \(BoltFile.maximumNesting) buckets deep")
+        }
         guard let content = try self.content(name) else { return nil }
         let bucket = BoltWriteBucket(self.transaction, parent: self, content)
         self.buckets[name] = bucket
@@ -148,9 +151,8 @@ public final class BoltWriteBucket {
     @discardableResult
     public func createBucketIfMissing(_ name: [UInt8]) throws(BoltError) -> BoltWriteBucket {
         if let bucket = try self.bucket(name) { return bucket }
-        guard !name.isEmpty, name.count <= BoltDatabase.maximumKeyBytes, self.depth < BoltFile.maximumNesting else {
-            throw self.transaction.error(
-                "a bucket named by \(name.count) bytes cannot be made in \(self.depth) others")
+        guard !name.isEmpty, name.count <= BoltDatabase.maximumKeyBytes else {
+            throw self.transaction.error("a bucket cannot be named by \(name.count) bytes")
         }
         let empty = BucketContent.empty
         _ = unsafe try self.set(name.span.bytes, empty.span.bytes, isBucket: true)

@@ -34,16 +34,20 @@ private struct FreePageWalk {
                 self.used[Int(page / 64)] |= bit
             }
             if page.isLeaf {
-                try self.addBuckets(of: page)
+                try self.addBuckets(of: page, depth: 0)
             } else {
-                for index in 0..<page.count {
+                // The first child is gone to first: pages that were written in order are read in order.
+                for index in stride(from: page.count - 1, through: 0, by: -1) {
                     self.next.append((try page.branch(index, self.source).link, page.childOffset(index)))
                 }
             }
         }
     }
 
-    private mutating func addBuckets(of page: MappedPage) throws(BoltError) {
+    private mutating func addBuckets(of page: MappedPage, depth: Int) throws(BoltError) {
+        guard depth <= BoltFile.maximumNesting else {
+            throw self.source.error(at: page.offset, "buckets lie more than \(BoltFile.maximumNesting) deep in one another")
+        }
         var hasBuckets = false
         for index in 0..<page.count where try page.leaf(index, self.source).isBucket {
             hasBuckets = true
@@ -55,7 +59,7 @@ private struct FreePageWalk {
             let content = unsafe try BucketContent(page.value(element), at: page.valueOffset(element), self.source)
             switch content.root {
             case .page(let id, let referrer): self.next.append((id, referrer))
-            case .inline(let inline): try self.addBuckets(of: inline)
+            case .inline(let inline): try self.addBuckets(of: inline, depth: depth + 1)
             }
         }
     }

@@ -34,14 +34,14 @@ struct Freelist: Sendable {
         return word < self.words.count && self.words[word] & (1 << (page % 64)) != 0
     }
 
+    /// Adds pages; such as are there already stay so.
     mutating func insert(_ run: PageRun) {
         let end = Int((run.end + 63) / 64)
         if self.words.count < end { self.words += repeatElement(0, count: end - self.words.count) }
-        for page in run.pages {
-            precondition(!self.contains(page), "page \(page) is freed once")
+        for page in run.pages where !self.contains(page) {
             self.words[Int(page / 64)] |= 1 << (page % 64)
+            self.count += 1
         }
-        self.count += run.count
         self.lowest = min(self.lowest, Int(run.start))
         self.unavailable = .max
     }

@@ -56,6 +56,11 @@ int quorate_try_lock(int descriptor) {
     if (errno == EACCES) return EAGAIN;
     if (errno != EINVAL && errno != ENOLCK && errno != EOPNOTSUPP) return errno;
 #endif
+    return quorate_try_flock(descriptor);
+}
+
+int quorate_try_flock(int descriptor) {
+    int result;
     do {
         result = flock(descriptor, LOCK_EX | LOCK_NB);
     } while (result != 0 && errno == EINTR);

@@ -34,12 +34,19 @@ public protocol DiskFile: AnyObject, Sendable {
     func sync() throws(DiskError)
     /// Takes an exclusive lock that ends with the file's closing. False when another holder has it.
     func tryLock() throws(DiskError) -> Bool
+    /// The same with `flock`, as bbolt takes it: on Linux neither kind of lock excludes the other.
+    func tryFlock() throws(DiskError) -> Bool
     /// Maps the file's first `size` bytes, some of which it may get only later.
     func map(_ size: Int64) throws(DiskError) -> DiskMapping
     func close() throws(DiskError)
 }
 
 extension DiskFile {
+    /// A file that knows one kind of lock alone.
+    public func tryFlock() throws(DiskError) -> Bool {
+        try self.tryLock()
+    }
+
     /// A file that cannot be mapped says so with `ENODEV`.
     public func map(_ size: Int64) throws(DiskError) -> DiskMapping {
         throw DiskError(operation: "mmap", path: self.path, code: 19, reason: "No such device")

@@ -181,7 +181,14 @@ private final class RealFile: DiskFile {
     }
 
     func tryLock() throws(DiskError) -> Bool {
-        let code = quorate_try_lock(self.open)
+        try self.isLocked(by: quorate_try_lock(self.open))
+    }
+
+    func tryFlock() throws(DiskError) -> Bool {
+        try self.isLocked(by: quorate_try_flock(self.open))
+    }
+
+    private func isLocked(by code: Int32) throws(DiskError) -> Bool {
         if code == EAGAIN { return false }
         guard code == 0 else { throw DiskError("lock", self.path, code: code) }
         return true

@@ -14,6 +14,9 @@ uint32_t quorate_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// where the file system has none. Returns 0, or an error number (`EAGAIN` when another holder has it).
 int quorate_try_lock(int descriptor);
 
+/// The same with `flock` alone, which excludes none of the other kind.
+int quorate_try_flock(int descriptor);
+
 /// Reserves the first `size` bytes of an open file, which grows to it. Returns 0, or an error number.
 int quorate_allocate(int descriptor, int64_t size);
 
