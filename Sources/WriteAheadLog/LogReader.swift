@@ -23,6 +23,14 @@ public enum LogReader {
         return LogCursor(names, in: directory, disk: disk, configuration)
     }
 
+    /// The records of some of a log's segments, of which each follows the one before it; to go on behind damage, or a gap.
+    public static func cursor(
+        _ directory: String, segments: [SegmentName], disk: any Disk, configuration: WALConfiguration = .init()
+    ) -> LogCursor {
+        precondition(!segments.isEmpty, "a cursor goes over one segment or more")
+        return LogCursor(segments, in: directory, disk: disk, configuration)
+    }
+
     /// Visits the records of a log, one after another; see ``cursor(_:from:disk:configuration:)``.
     /// - Parameter visit: Returns false to stop.
     /// - Returns: How the log ends; nil where the visit stopped before.
