@@ -53,7 +53,7 @@ let package = Package(
         room("YAML", ["CLibYAML"]),
         room("EtcdWire"),
         // Floor 2: formats, protocols, and the words users see.
-        room("Bolt", ["Platform", "EtcdWire"]),
+        room("Bolt", ["Platform", "CPlatform", "EtcdWire"]),
         room("WriteAheadLog", ["Platform", "EtcdWire"]),
         room(
             "EtcdClient",
@@ -75,7 +75,7 @@ let package = Package(
                 "Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store",
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
-        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "Backups"]),
+        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups"]),
         // Floor 5: what is decided, and the hands that carry it out.
         room(
             "Operator",
@@ -127,7 +127,7 @@ let package = Package(
         tests("RuntimesTests", ["Platform", "Runtimes"]),
         tests("BoltTests", ["Platform", "Bolt"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
-        tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "Backups", "Recovery", "TestSupport"]),
+        tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
         tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),
         tests("SimulationTests", ["Simulation"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),

@@ -1,0 +1,145 @@
+internal import Backups
+internal import EtcdWire
+internal import Platform
+internal import WriteAheadLog
+
+/// Which archive a directory is: `CLUSTERID-INDEX`, both hexadecimal.
+struct ArchiveLocation: Hashable {
+    var clusterID: UInt64
+    /// The entry that the archive begins after.
+    var base: UInt64
+
+    init(clusterID: UInt64, base: UInt64) {
+        (self.clusterID, self.base) = (clusterID, base)
+    }
+
+    init?(_ name: String) {
+        let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let clusterID = UInt64(parts[0], radix: 16), let base = UInt64(parts[1], radix: 16) else {
+            return nil
+        }
+        self.init(clusterID: clusterID, base: base)
+        guard self.name == name else { return nil }
+    }
+
+    var name: String {
+        let digits = String(self.base, radix: 16)
+        return "\(String(self.clusterID, radix: 16))-\(String(repeating: "0", count: 16 - digits.count))\(digits)"
+    }
+
+    /// The archives in a directory, by name; none where there is no such directory.
+    static func list(_ root: String, _ disk: any Disk) throws(DiskError) -> [ArchiveLocation] {
+        guard try disk.stat(root) != nil else { return [] }
+        return try disk.list(root).compactMap { ArchiveLocation($0) }
+    }
+}
+
+/// An archive that is being written: its newest segment open, those before it closed, each with a manifest.
+final class OpenArchive {
+    let directory: ArchiveDirectory
+    let clusterID: UInt64
+    /// The entry before the first.
+    let base: LogPosition
+    private(set) var position: LogPosition
+    private(set) var markedAt: Timestamp?
+    private let cluster: String
+    private let settings: LogArchiver.Settings
+    private let log: WriteAheadLog
+    /// The entry before the open segment's first, and when the segment was begun.
+    private var segmentBase: LogPosition
+    private var openedAt: Timestamp
+
+    /// Segments are cut by this class alone, and grow as they are written.
+    private static let configuration = WALConfiguration(segmentBytes: .max, commitIsDurable: true, preallocates: false)
+
+    init(
+        beginning location: ArchiveLocation, after base: WALSnapshot, _ metadata: WALMetadata, of cluster: String,
+        in root: String, _ disk: any Disk, _ settings: LogArchiver.Settings, _ now: Timestamp
+    ) throws {
+        let path = "\(root)/\(location.name)"
+        try disk.makeDirectory(root)
+        // Every archive of a cluster is of the whole of it, not of the member that happens to be followed.
+        let owner = WALMetadata(nodeID: 0, clusterID: metadata.clusterID)
+        self.log = try WriteAheadLog.create(
+            path, metadata: owner.encoded(), after: base, disk: disk, configuration: Self.configuration)
+        self.directory = ArchiveDirectory(path, disk: disk)
+        (self.clusterID, self.cluster, self.settings) = (metadata.clusterID, cluster, settings)
+        self.base = LogPosition(index: base.index, term: base.term)
+        (self.position, self.segmentBase, self.openedAt) = (self.base, self.base, now)
+    }
+
+    init(
+        resuming location: ArchiveLocation, of cluster: String, in root: String, _ disk: any Disk,
+        _ settings: LogArchiver.Settings, _ now: Timestamp
+    ) throws {
+        let path = "\(root)/\(location.name)"
+        let directory = ArchiveDirectory(path, disk: disk)
+        let catalog = try directory.catalog()
+        var head = try LogFollower(path, after: location.base, disk: disk)
+        guard case .snapshot(let base)? = try head.poll(limit: 1).first, base.index == location.base else {
+            throw ArchiveError("\(path): the archive does not say where it begins")
+        }
+        // Each closed segment ends with a snapshot record, so that only what follows it is read again.
+        let start = catalog.closed.last.map { WALSnapshot(index: $0.last.index, term: $0.last.term) } ?? base
+        let (log, contents) = try WriteAheadLog.open(path, after: start, disk: disk, configuration: Self.configuration)
+        try log.release()
+        let last = contents.entries.last
+        (self.log, self.directory, self.clusterID) = (log, directory, location.clusterID)
+        (self.cluster, self.settings) = (cluster, settings)
+        self.base = LogPosition(index: base.index, term: base.term)
+        self.segmentBase = LogPosition(index: start.index, term: start.term)
+        self.position = LogPosition(index: last?.index ?? start.index, term: last?.term ?? start.term)
+        let marks = try directory.times(of: "\(log.segment)")
+        (self.openedAt, self.markedAt) = (marks.first?.time ?? now, marks.last?.time)
+        // A crash came between beginning a segment and closing the one before: what that one has is known only now.
+        let unclosed = catalog.open.filter { $0 != "\(log.segment)" }
+        if let name = unclosed.last {
+            try self.close(name, now)
+            self.segmentBase = self.position
+        }
+    }
+
+    /// Makes committed entries durable and marks when they were seen.
+    /// - Parameter commit: The last entry known to be committed.
+    func append(_ entries: [RaftEntry], commit: UInt64, _ now: Timestamp) throws {
+        if let last = entries.last {
+            precondition(entries[0].index == self.position.index + 1, "an archive has no gaps")
+            // What came before is durable: a reader can tell damage to it from a torn write of this batch.
+            try self.log.append(entries, HardState(term: self.position.term, vote: 0, commit: self.position.index))
+            self.position = LogPosition(index: last.index, term: last.term)
+        }
+        // While more is known to be committed than was copied, an old entry proves nothing about now.
+        guard commit <= self.position.index, self.position.index > 0 else { return }
+        let isQuiet = entries.isEmpty
+        if isQuiet, let markedAt, now - markedAt < self.settings.heartbeat { return }
+        // A clock that was set back must not make a later entry seem older.
+        let time = max(now, self.markedAt ?? now)
+        try self.directory.mark(TimeMark(index: self.position.index, time: time), in: "\(self.log.segment)")
+        self.markedAt = time
+    }
+
+    /// Closes the open segment when it is large or old enough, and begins the next.
+    func closeIfDue(_ now: Timestamp) throws {
+        let hasEntries = self.position.index > self.segmentBase.index
+        let isDue = self.log.segmentSize >= self.settings.segmentBytes || now - self.openedAt >= self.settings.segmentAge
+        guard hasEntries, isDue else { return }
+        let name = "\(self.log.segment)"
+        try self.log.append(WALSnapshot(index: self.position.index, term: self.position.term))
+        try self.log.cut()
+        try self.log.release()
+        try self.close(name, now)
+        (self.segmentBase, self.openedAt) = (self.position, now)
+    }
+
+    /// Lets go of the files. What was appended is durable already.
+    func close() throws(WALError) {
+        try self.log.close()
+    }
+
+    private func close(_ name: String, _ now: Timestamp) throws {
+        _ = try self.directory.close(
+            name, cluster: self.cluster, clusterID: String(self.clusterID, radix: 16), after: self.segmentBase,
+            last: self.position,
+            openedAt: self.openedAt, closedAt: now)
+    }
+}
