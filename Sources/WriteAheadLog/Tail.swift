@@ -42,7 +42,7 @@ enum Tail: Equatable {
             }
             while let (record, kind) = Frame.validRecord(bytes, at: before.end, continuing: before.crc) {
                 count += 1
-                if kind == .state, let state = try? HardState(decoding: bytes[record.data]) {
+                if kind == .state, let state = HardState(bytes, record.data) {
                     mark = max(mark ?? 0, state.commit)
                 }
                 before = record
