@@ -97,8 +97,8 @@ let package = Package(
         .executableTarget(
             name: "quorate",
             dependencies: [
-                "Platform", "YAML", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore", "Recovery",
-                "Operator", "Console", log,
+                "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
+                "Recovery", "Operator", "Console", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

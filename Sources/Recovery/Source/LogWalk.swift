@@ -17,7 +17,7 @@ struct LogWalk {
     /// - Parameter visit: Called with every entry in the order they were written, those included that others replace.
     static func run(
         _ directory: String, disk: any Disk, progress: ProgressReport? = nil,
-        visit: ((RaftEntry, LogItem, inout FindingLog) -> Void)? = nil
+        visit: SourceFacts.EntryVisitor = { _, _, _ in }
     ) throws(RecoveryError) -> LogFacts {
         var walk = LogWalk(directory, disk, progress)
         do throws(WALError) {
@@ -49,7 +49,7 @@ struct LogWalk {
         }
     }
 
-    private mutating func read(_ visit: ((RaftEntry, LogItem, inout FindingLog) -> Void)?) throws(RecoveryError) {
+    private mutating func read(_ visit: SourceFacts.EntryVisitor) throws(RecoveryError) {
         var start = 0
         while start < self.facts.segments.count {
             do throws(WALError) {
@@ -67,7 +67,7 @@ struct LogWalk {
     /// Reads segments up to the end, or to a gap between them.
     /// - Returns: The segment to go on with.
     private mutating func read(
-        from start: Int, _ visit: ((RaftEntry, LogItem, inout FindingLog) -> Void)?
+        from start: Int, _ visit: SourceFacts.EntryVisitor
     ) throws(WALError) -> Int {
         var stop = start + 1
         while stop < self.facts.segments.count,
@@ -108,7 +108,7 @@ struct LogWalk {
     }
 
     private mutating func take(
-        _ item: LogItem, of segment: Int, _ visit: ((RaftEntry, LogItem, inout FindingLog) -> Void)?
+        _ item: LogItem, of segment: Int, _ visit: SourceFacts.EntryVisitor
     ) throws(WALError) {
         let path = self.facts.segments[segment].path
         switch item.kind {
@@ -128,7 +128,7 @@ struct LogWalk {
             self.facts.segments[segment].entries += 1
             self.facts.segments[segment].lastIndex = max(self.facts.segments[segment].lastIndex, entry.index)
             self.place(entry, item, path)
-            visit?(entry, item, &self.findings)
+            visit(entry, item, &self.findings)
         }
     }
 

@@ -18,7 +18,7 @@ public struct SourceFacts: Sendable, Hashable {
     typealias EntryVisitor = (RaftEntry, LogItem, inout FindingLog) -> Void
 
     static func gather(
-        _ source: RecoverySource, disk: any Disk, prefixDepth: Int? = nil, visit: EntryVisitor? = nil,
+        _ source: RecoverySource, disk: any Disk, prefixDepth: Int? = nil, visit: EntryVisitor = { _, _, _ in },
         progress: ProgressReport? = nil
     ) throws(RecoveryError) -> SourceFacts {
         var facts = SourceFacts(source: source)
@@ -34,7 +34,7 @@ public struct SourceFacts: Sendable, Hashable {
         if let log = source.log {
             facts.log = try LogWalk.run(log, disk: disk, progress: progress) { entry, item, findings in
                 Self.check(entry, item, log, &findings)
-                visit?(entry, item, &findings)
+                visit(entry, item, &findings)
             }
         }
         if let snap = source.snap {
