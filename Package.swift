@@ -125,7 +125,7 @@ let package = Package(
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
-        tests("BoltTests", ["Platform", "Bolt"]),
+        tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
         tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),
