@@ -87,10 +87,11 @@ public final class BoltDatabase {
         return BoltReadTransaction(try self.source(), self.meta, self.readers)
     }
 
-    /// Ends the use of the file and gives up its lock. Snapshots may be read on.
+    /// Ends the use of the file and gives up its lock. Snapshots are closed before: whoever opens it next does not know of them.
     public func close() throws(BoltError) {
         precondition(!self.hasWriter, "a database is closed between transactions")
         guard !self.isClosed else { return }
+        precondition(self.readers.isEmpty, "a database is closed after its snapshots")
         self.isClosed = true
         try onDisk(self.path) { () throws(DiskError) in try self.file.close() }
     }
