@@ -122,7 +122,7 @@ let package = Package(
             ]),
         tests("PlatformTests", ["Platform"]),
         tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
-        tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
+        tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog", "TestSupport"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
         tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
