@@ -77,7 +77,7 @@ import Testing
         #expect(try !Self.use(bytes, seed: seed, "seed \(seed), sound"))
         var random = SeededRandom(seed: seed)
         var refused = 0
-        for _ in 0..<Environment.number("QUORATE_BOLT_MUTATIONS", default: 150) {
+        for _ in 0..<Environment.number("QUORATE_BOLT_MUTATIONS", default: 100) {
             var damaged = bytes
             // Half of them where the format is, at the beginning of pages.
             let page = Int.random(in: 0..<bytes.count / 1024, using: &random) * 1024
@@ -96,7 +96,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         var refused = 0
         let stride = stride(
-            from: 0, to: pages, by: max(1, pages * 3 / Environment.number("QUORATE_BOLT_MUTATIONS", default: 150)))
+            from: 0, to: pages, by: max(1, pages * 3 / Environment.number("QUORATE_BOLT_MUTATIONS", default: 100)))
         for page in stride {
             let range = page * 1024..<(page + 1) * 1024
             let other = Int.random(in: 0..<pages, using: &random) * 1024

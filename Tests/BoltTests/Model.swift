@@ -167,6 +167,12 @@ struct ModelWorkload {
 }
 
 extension Disk {
+    func report(_ path: String) throws -> BoltReport {
+        let file = try self.open(path, .read)
+        defer { try? file.close() }
+        return try BoltFile(file).check()
+    }
+
     func checked(_ path: String) throws -> ModelBucket {
         let file = try self.open(path, .read)
         defer { try? file.close() }

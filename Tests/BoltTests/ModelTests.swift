@@ -40,7 +40,7 @@ import Testing
             if workload.random.chance(0.3) {
                 held.append(Held(snapshot: snapshot, expected: workload.expected, until: round + Int(seed % 7) * 3))
             }
-            for reader in held {
+            for reader in held where round % 3 == 0 || reader.until <= round {
                 #expect(try ModelBucket(reader.snapshot.root) == reader.expected, "\(place): an older snapshot")
             }
             held.removeAll { $0.until <= round }
@@ -84,5 +84,5 @@ import Testing
         }
     }
 
-    static let seeds: [UInt64] = (1...Environment.number("QUORATE_BOLT_SEEDS", default: 12)).map { UInt64($0) }
+    static let seeds: [UInt64] = (1...Environment.number("QUORATE_BOLT_SEEDS", default: 8)).map { UInt64($0) }
 }
