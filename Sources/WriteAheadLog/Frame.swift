@@ -1,4 +1,5 @@
 internal import EtcdWire
+internal import Glibc
 internal import Platform
 
 /// A record as it lies in a segment: `u64` little-endian length field, the record, zeros up to a multiple of 8.
@@ -98,20 +99,14 @@ enum Frame {
 }
 
 extension [UInt8] {
-    /// Whether all bytes in a range of the array are zero.
+    /// Whether all bytes in a range of the array are zero: the first is, and each is as the one before it.
     func isZero(_ range: Range<Int>) -> Bool {
-        unsafe self.withUnsafeBytes { buffer in
-            var offset = range.lowerBound
-            // Both loads end within `range`, which the caller takes from the array's own.
-            while offset + 8 <= range.upperBound {
-                guard unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 else { return false }
-                offset += 8
-            }
-            while offset < range.upperBound {
-                guard unsafe buffer[offset] == 0 else { return false }
-                offset += 1
-            }
-            return true
+        precondition(range.lowerBound >= 0 && range.upperBound <= self.count, "the range is the array's own")
+        guard !range.isEmpty else { return true }
+        return unsafe self.withUnsafeBufferPointer { buffer in
+            // Within the buffer, by the precondition; an array with a byte has a base address.
+            let first = unsafe buffer.baseAddress! + range.lowerBound
+            return unsafe first.pointee == 0 && memcmp(first, first + 1, range.count - 1) == 0
         }
     }
 }

@@ -14,10 +14,15 @@ import Testing
         return try file.read(at: 0, count: Int(try file.size()))
     }
 
-    /// A member with everything in its log that is small: keys, leases, users, roles, and several snapshots.
+    /// A member with several snapshots in its log.
     private static func member(_ version: EtcdVersion) async throws -> EtcdProcess {
-        let member = try await EtcdProcess.start(try EtcdBinary.find(version), extra: ["--snapshot-count=12"])
-        for number in 0..<24 { try await member.etcdctl("put", "key\(number % 9)", "value\(number)") }
+        let member = try await EtcdProcess.start(try EtcdBinary.find(version), extra: ["--snapshot-count=5"])
+        for number in 0..<20 { try await member.etcdctl("put", "key\(number % 9)", "value\(number)") }
+        return member
+    }
+
+    /// Requests of every kind that a member of one takes.
+    private static func fill(_ member: EtcdProcess) async throws {
         try await member.etcdctl("del", "key1")
         try await member.etcdctl("compaction", "5")
         let lease = try await member.etcdctl("lease", "grant", "600").split(separator: " ")[1]
@@ -32,7 +37,14 @@ import Testing
         try await member.etcdctl("role", "revoke-permission", "reader", "key", "--prefix")
         try await member.etcdctl("user", "delete", "bob")
         try await member.etcdctl("role", "delete", "reader")
-        return member
+        try await member.etcdctl("user", "add", "root:secret")
+        try await member.etcdctl("user", "grant-role", "root", "root")
+        try await member.etcdctl("auth", "enable")
+        try await member.etcdctl("--user=root:secret", "put", "authenticated", "value")
+        try await member.etcdctl("--user=root:secret", "auth", "disable")
+        try await member.etcdctl("alarm", "list")
+        let added = try await member.etcdctl("member", "add", "other", "--learner", "--peer-urls=http://127.0.0.1:1")
+        try await member.etcdctl("member", "remove", "\(added.split(separator: " ")[1])")
     }
 
     private static func wal(_ member: EtcdProcess) -> String { "\(member.dataDirectory)/member/wal" }
@@ -45,6 +57,7 @@ import Testing
 
     @Test(arguments: EtcdVersion.enabled) func itsLogIsReadRight(_ version: EtcdVersion) async throws {
         let member = try await Self.member(version)
+        try await Self.fill(member)
         member.kill()
         let wal = Self.wal(member)
         let survey = try LogReader.survey(wal, disk: Self.disk)
@@ -65,7 +78,8 @@ import Testing
         let kinds = Set(try entries.map(Self.checkedKind))
         let expected: Set<String> = [
             "nothing", "add member", "v2", "put", "delete", "compact", "grant lease", "revoke lease", "add role",
-            "grant role", "add user", "revoke role", "revoke from", "delete user", "delete role",
+            "grant role", "add user", "revoke role", "revoke from", "delete user", "delete role", "enable auth",
+            "authenticate user", "disable auth", "list alarms", "add learner", "remove member",
         ]
         #expect(kinds.isSuperset(of: expected), "missing: \(expected.subtracting(kinds).sorted())")
 
@@ -145,7 +159,7 @@ import Testing
             let survey = try LogReader.survey(wal, disk: Self.disk)
             return survey.findings.isEmpty ? survey : nil
         }
-        #expect(survey.lastIndex > 30)
+        #expect(survey.lastIndex > 20)
         member.kill()
         let log = try open()
         try member.start()
