@@ -192,6 +192,12 @@ public final class BoltDatabase {
         }
     }
 
+    /// Gives back what the file grew ahead of use.
+    func trim() throws(BoltError) {
+        try onDisk(self.path) { () throws(DiskError) in try self.file.truncate(to: self.sizeBytes) }
+        self.fileBytes = self.sizeBytes
+    }
+
     /// Goes on with another file that has just taken this one's place, and holds the same.
     func adopt(_ copy: BoltDatabase) throws(BoltError) {
         do {

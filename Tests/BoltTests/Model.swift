@@ -1,5 +1,6 @@
 import Bolt
 import Platform
+import Testing
 
 /// What a bucket should hold.
 struct ModelBucket: Equatable {
@@ -33,10 +34,13 @@ struct ModelBucket: Equatable {
 extension ModelBucket {
     init(_ bucket: BoltReadBucket) throws(BoltError) {
         var keys: [[UInt8]: [UInt8]] = [:]
+        var last: [UInt8]?
         try bucket.forEach { (key, value) throws(BoltError) in
+            last = [UInt8](copying: key)
             keys[[UInt8](copying: key)] = [UInt8](copying: value)
             return true
         }
+        #expect(try bucket.lastKey() == last)
         self.keys = keys
         self.sequence = bucket.sequence
         for name in try bucket.bucketNames() {
@@ -47,10 +51,13 @@ extension ModelBucket {
 
     init(_ bucket: BoltWriteBucket) throws(BoltError) {
         var keys: [[UInt8]: [UInt8]] = [:]
+        var last: [UInt8]?
         try bucket.forEach { (key, value) throws(BoltError) in
+            last = [UInt8](copying: key)
             keys[[UInt8](copying: key)] = [UInt8](copying: value)
             return true
         }
+        #expect(try bucket.lastKey() == last)
         self.keys = keys
         self.sequence = bucket.sequence
         for name in try bucket.bucketNames() {

@@ -161,6 +161,7 @@ import Testing
         try database.begin().rollback()
         // 1000 entries of 124 bytes and a header, in pages filled to nine tenths.
         let inUse = database.inUseBytes
+        #expect(try self.disk.stat("/data/copy")?.size ?? .max <= inUse + 3 * 4096)
         #expect(inUse < before / 2 && inUse < 1000 * 124 * 4 / 3, "\(inUse) bytes of \(database.sizeBytes)")
         transaction = try database.begin()
         try transaction.put([1], [2], in: Array("key".utf8))
