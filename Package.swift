@@ -75,7 +75,7 @@ let package = Package(
                 "Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store",
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
-        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups"]),
+        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", crypto]),
         // Floor 5: what is decided, and the hands that carry it out.
         room(
             "Operator",
