@@ -6,7 +6,7 @@ import Testing
 @testable import WriteAheadLog
 
 /// Logs that etcd itself wrote, and etcd on logs written here.
-@Suite(.serialized) struct EtcdTests {
+@Suite struct EtcdTests {
     private static let disk = RealDisk()
 
     private static func contents(_ path: String) throws -> [UInt8] {
