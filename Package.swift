@@ -97,8 +97,8 @@ let package = Package(
         .executableTarget(
             name: "quorate",
             dependencies: [
-                "Platform", "YAML", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore", "Recovery",
-                "Operator", "Console", log,
+                "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
+                "Recovery", "Operator", "Console", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -122,10 +122,10 @@ let package = Package(
             ]),
         tests("PlatformTests", ["Platform"]),
         tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
-        tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog"]),
+        tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog", "TestSupport"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
-        tests("BoltTests", ["Platform", "Bolt"]),
+        tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
         tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),

@@ -1,7 +1,7 @@
 public import Platform
 
 extension BoltReadTransaction {
-    /// Copies what this shows into a new file without a free page in it: etcd's defragmentation. Leaves are filled to nine
+    /// Copies what this shows into a new file with hardly a free page in it: etcd's defragmentation. Leaves are filled to nine
     /// tenths, as etcd does. The new file gets its name once it is complete and durable; one of that name is replaced.
     ///
     /// - Parameters:
@@ -28,13 +28,14 @@ extension BoltReadTransaction {
         let compaction = Compaction(copy, transactionKeys: transactionKeys)
         try compaction.copy(self.root, to: [])
         try compaction.finish()
+        try copy.trim()
         try copy.sync()
         return copy
     }
 }
 
 extension BoltDatabase {
-    /// Copies what is committed into a new file without a free page in it; see
+    /// Copies what is committed into a new file with hardly a free page in it; see
     /// ``BoltReadTransaction/compact(into:disk:transactionKeys:)``.
     public func compact(into path: String, transactionKeys: Int = 10_000) throws(BoltError) {
         let snapshot = try self.snapshot()

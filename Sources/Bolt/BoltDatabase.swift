@@ -87,10 +87,11 @@ public final class BoltDatabase {
         return BoltReadTransaction(try self.source(), self.meta, self.readers)
     }
 
-    /// Ends the use of the file and gives up its lock. Snapshots may be read on.
+    /// Ends the use of the file and gives up its lock. Snapshots are closed before: whoever opens it next does not know of them.
     public func close() throws(BoltError) {
         precondition(!self.hasWriter, "a database is closed between transactions")
         guard !self.isClosed else { return }
+        precondition(self.readers.isEmpty, "a database is closed after its snapshots")
         self.isClosed = true
         try onDisk(self.path) { () throws(DiskError) in try self.file.close() }
     }
@@ -189,6 +190,12 @@ public final class BoltDatabase {
             }
             try self.file.write(bytes, at: Int64(parts[first].run.start) * Int64(pageSize))
         }
+    }
+
+    /// Gives back what the file grew ahead of use.
+    func trim() throws(BoltError) {
+        try onDisk(self.path) { () throws(DiskError) in try self.file.truncate(to: self.sizeBytes) }
+        self.fileBytes = self.sizeBytes
     }
 
     /// Goes on with another file that has just taken this one's place, and holds the same.

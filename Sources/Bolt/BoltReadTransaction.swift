@@ -141,6 +141,11 @@ public struct BoltReadBucket {
         }
     }
 
+    /// The last key, buckets left out; nil where there is none.
+    public func lastKey() throws(BoltError) -> [UInt8]? {
+        try self.tree.lastKey()
+    }
+
     /// Goes over keys and the names of buckets alike.
     func forEachElement(
         _ body: (_ key: RawSpan, _ value: RawSpan, _ isBucket: Bool) throws(BoltError) -> Bool

@@ -75,6 +75,11 @@ public final class BoltWriteBucket {
         }
     }
 
+    /// The last key, buckets left out; nil where there is none.
+    public func lastKey() throws(BoltError) -> [UInt8]? {
+        try self.tree.lastKey()
+    }
+
     /// The names of the buckets within, in order.
     public func bucketNames() throws(BoltError) -> [[UInt8]] {
         var names: [[UInt8]] = []
@@ -238,6 +243,13 @@ public final class BoltWriteBucket {
         let source = self.transaction.source
         let referrer = Int64(branch.pageID) * Int64(source.pageSize)
         let child = try Node(try source.page(branch.elements[index].link, referredFrom: referrer), source)
+        // What is written again is in order; what was not would only spread.
+        var end = child.count
+        if index + 1 < branch.count { end = unsafe child.search(branch.key(index + 1).span.bytes).index }
+        guard end == child.count, unsafe child.search(branch.key(index).span.bytes).index == 0 else {
+            throw source.error(
+                at: Int64(child.pageID) * Int64(source.pageSize), "page \(child.pageID) has keys that are not its branch's")
+        }
         branch.children[index] = child
         return child
     }

@@ -117,6 +117,38 @@ struct Tree {
         }
     }
 
+    /// The last key that is not a bucket's name. Goes over what comes after it, which is little: empty leaves, and buckets.
+    func lastKey() throws(BoltError) -> [UInt8]? {
+        var visits: UInt64 = 0
+        // Each with how many of its elements are still to be looked at.
+        var next = [(block: self.root, count: self.root.count)]
+        while let (block, count) = next.popLast() {
+            if block.isLeaf {
+                if let key = try self.lastKey(ofLeaf: block) { return key }
+            } else if count > 0 {
+                visits += 1
+                guard visits <= self.source.highWaterMark, next.count < Self.maximumDepth else { throw self.circle() }
+                next.append((block, count - 1))
+                let child = try self.child(block, count - 1)
+                next.append((child, child.count))
+            }
+        }
+        return nil
+    }
+
+    private func lastKey(ofLeaf block: Block) throws(BoltError) -> [UInt8]? {
+        for index in stride(from: block.count - 1, through: 0, by: -1) {
+            switch block {
+            case .page(let page):
+                let element = try page.leaf(index, self.source)
+                if !element.isBucket { return unsafe [UInt8](unsafe page.key(element)) }
+            case .node(let node):
+                if !node.elements[index].isBucket { return Array(node.key(index)) }
+            }
+        }
+        return nil
+    }
+
     @inline(never)
     func circle() -> BoltError {
         let offset: Int64

@@ -67,6 +67,14 @@ int quorate_try_flock(int descriptor) {
     return result == 0 ? 0 : errno;
 }
 
+void quorate_unlock(int descriptor) {
+#if defined(F_OFD_SETLK)
+    struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+    fcntl(descriptor, F_OFD_SETLK, &whole);
+#endif
+    flock(descriptor, LOCK_UN);
+}
+
 int quorate_allocate(int descriptor, int64_t size) {
     int result;
     do {

@@ -98,6 +98,7 @@ private func retryingOnInterrupt<Result: SignedInteger>(_ call: () -> Result) ->
 private final class RealFile: DiskFile {
     let path: String
     private let descriptor: Atomic<Int32>
+    private let hasLock = Atomic(false)
 
     init(path: String, descriptor: Int32) {
         self.path = path
@@ -105,8 +106,8 @@ private final class RealFile: DiskFile {
     }
 
     deinit {
-        let descriptor = self.descriptor.load(ordering: .relaxed)
-        if descriptor >= 0 { Glibc.close(descriptor) }
+        // What went wrong has nobody to be told.
+        try? self.close()
     }
 
     private var open: Int32 { self.descriptor.load(ordering: .relaxed) }
@@ -191,6 +192,7 @@ private final class RealFile: DiskFile {
     private func isLocked(by code: Int32) throws(DiskError) -> Bool {
         if code == EAGAIN { return false }
         guard code == 0 else { throw DiskError("lock", self.path, code: code) }
+        self.hasLock.store(true, ordering: .relaxed)
         return true
     }
 
@@ -206,6 +208,7 @@ private final class RealFile: DiskFile {
     func close() throws(DiskError) {
         let descriptor = self.descriptor.exchange(-1, ordering: .relaxed)
         guard descriptor >= 0 else { return }
+        if self.hasLock.load(ordering: .relaxed) { quorate_unlock(descriptor) }
         // Linux frees the descriptor even when interrupted, so closing is never tried twice.
         guard Glibc.close(descriptor) == 0 || errno == EINTR else { throw DiskError("close", self.path) }
     }

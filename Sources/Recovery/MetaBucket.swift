@@ -50,6 +50,10 @@ struct Revision {
     var sub: Int64
     var isTombstone: Bool
 
+    init(main: Int64, sub: Int64, isTombstone: Bool = false) {
+        (self.main, self.sub, self.isTombstone) = (main, sub, isTombstone)
+    }
+
     init(_ bytes: ArraySlice<UInt8>, at offset: Int64, of file: String) throws(BoltError) {
         let start = bytes.startIndex
         guard bytes.count == 17 || bytes.count == 18 && bytes[start + 17] == UInt8(ascii: "t"),

@@ -1,4 +1,5 @@
 internal import EtcdWire
+internal import Glibc
 internal import Platform
 
 /// A record as it lies in a segment: `u64` little-endian length field, the record, zeros up to a multiple of 8.
@@ -55,29 +56,12 @@ enum Frame {
     /// The record of a frame, or nil where the bytes are not one in the form every writer of logs gives it: kind, checksum,
     /// data, each in its shortest encoding. No checksum covers the first two, so that strictness stands in for one.
     static func record(_ range: Range<Int>, _ bytes: [UInt8], end: Int) -> Record? {
-        var place = range.lowerBound
-        func varint() -> UInt64? {
-            var value: UInt64 = 0
-            var shift: UInt64 = 0
-            while place < range.upperBound, shift < 70 {
-                let byte = bytes[place]
-                place += 1
-                value |= UInt64(byte & 0x7F) << shift
-                if byte < 0x80 { return byte == 0 && shift > 0 || shift == 63 && byte > 1 ? nil : value }
-                shift += 7
-            }
-            return nil
+        var reader = VarintReader(bytes, range)
+        guard let kind = reader.field(0x08), let crc = reader.field(0x10), crc <= UInt64(UInt32.max) else { return nil }
+        if !reader.isAtEnd {
+            guard let count = reader.field(0x1A), count > 0, count == UInt64(reader.end - reader.place) else { return nil }
         }
-        guard varint() == 0x08, let kind = varint(), varint() == 0x10, let crc = varint(), crc <= UInt64(UInt32.max) else {
-            return nil
-        }
-        if place < range.upperBound {
-            guard varint() == 0x1A, let count = varint(), count > 0, count == UInt64(range.upperBound - place) else {
-                return nil
-            }
-        }
-        return Record(
-            kind: Int64(bitPattern: kind), crc: UInt32(crc), data: place..<range.upperBound, end: end)
+        return Record(kind: Int64(bitPattern: kind), crc: UInt32(crc), data: reader.place..<reader.end, end: end)
     }
 
     /// The record of the frame with this length field at an offset.
@@ -115,20 +99,14 @@ enum Frame {
 }
 
 extension [UInt8] {
-    /// Whether all bytes in a range of the array are zero.
+    /// Whether all bytes in a range of the array are zero: the first is, and each is as the one before it.
     func isZero(_ range: Range<Int>) -> Bool {
-        unsafe self.withUnsafeBytes { buffer in
-            var offset = range.lowerBound
-            // Both loads end within `range`, which the caller takes from the array's own.
-            while offset + 8 <= range.upperBound {
-                guard unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 else { return false }
-                offset += 8
-            }
-            while offset < range.upperBound {
-                guard unsafe buffer[offset] == 0 else { return false }
-                offset += 1
-            }
-            return true
+        precondition(range.lowerBound >= 0 && range.upperBound <= self.count, "the range is the array's own")
+        guard !range.isEmpty else { return true }
+        return unsafe self.withUnsafeBufferPointer { buffer in
+            // Within the buffer, by the precondition; an array with a byte has a base address.
+            let first = unsafe buffer.baseAddress! + range.lowerBound
+            return unsafe first.pointee == 0 && memcmp(first, first + 1, range.count - 1) == 0
         }
     }
 }

@@ -56,42 +56,24 @@ public struct LogCursor: Sendable {
     /// - Parameter names: Segments without a gap between them.
     init(_ names: [SegmentName], in directory: String, disk: any Disk, _ configuration: WALConfiguration) {
         (self.names, self.directory, self.disk, self.configuration) = (names, directory, disk, configuration)
+        // Nothing comes before the first segment of all. Before another, its first record says what did.
+        self.crc = names.first?.sequence == 0 ? 0 : nil
     }
 
     /// The next record; nil after the last, where a torn tail counts as not there. Damage throws, now and ever after.
     public mutating func next() throws(WALError) -> LogItem? {
         guard let record = try self.nextRecord(), let window else { return nil }
-        let data = window.bytes[record.data]
-        let kind: LogItem.Kind
-        do throws(WireError) {
-            switch record.kind {
-            case .metadata: kind = .metadata(Array(data))
-            case .entry:
-                if let view = record.entry {
-                    kind = .entry(view.entry(window.bytes))
-                } else {
-                    kind = .entry(try RaftEntry(decoding: data))
-                }
-            case .state: kind = .state(try HardState(decoding: data))
-            case .snapshot: kind = .snapshot(try WALSnapshot(decoding: data))
-            case .crc: kind = .crc
-            }
-        } catch {
-            throw self.fail(.corrupt, record.offset, "the \(record.kind) record's data is malformed")
-        }
         return LogItem(
-            segment: record.segment, offset: Int64(record.offset), end: Int64(self.offset), crc: self.crc ?? 0, kind: kind)
+            segment: record.segment, offset: Int64(record.offset), end: Int64(self.offset), crc: self.crc ?? 0,
+            kind: LogItem.Kind(record.content, window.bytes))
     }
 
     /// A record whose data is still in the window, until the next is asked for.
     struct Record {
         var segment: SegmentName
-        var kind: WALRecord.Kind
         var offset: Int
-        /// Within the window's bytes.
-        var data: Range<Int>
-        /// Of entries in etcd's own form.
-        var entry: EntryView?
+        /// With ranges of the window's bytes.
+        var content: RecordContent
     }
 
     mutating func nextRecord() throws(WALError) -> Record? {
@@ -125,11 +107,14 @@ public struct LogCursor: Sendable {
             let kind = Frame.kind(record, self.window!.bytes, continuing: self.crc)
         else { return nil }
         try self.check(kind, record, at: offset)
-        let entry = kind == .entry ? try self.entry(record.data, at: offset) : nil
+        guard let content = RecordContent(kind, self.window!.bytes, record.data) else {
+            throw self.fail(.corrupt, offset, "the \(kind) record's data is malformed")
+        }
+        if case .entry(let entry) = content { self.lastIndex = entry.index }
         self.crc = record.crc
         self.offset = record.end
         self.recordsOfSegment += 1
-        return Record(segment: self.names[self.current], kind: kind, offset: offset, data: record.data, entry: entry)
+        return Record(segment: self.names[self.current], offset: offset, content: content)
     }
 
     /// Every segment begins with the checksum of what came before it and with whose log it is.
@@ -147,19 +132,6 @@ public struct LogCursor: Sendable {
         guard metadata.elementsEqual(bytes[record.data]) else {
             throw self.fail(.conflictingMetadata, offset, "conflicting metadata: a segment of another member or cluster")
         }
-    }
-
-    private mutating func entry(_ data: Range<Int>, at offset: Int) throws(WALError) -> EntryView? {
-        let bytes = self.window!.bytes
-        if let view = EntryView(bytes, data) {
-            self.lastIndex = view.index
-            return view
-        }
-        guard let entry = try? RaftEntry(decoding: bytes[data]), entry.kind == .normal || !entry.data.isEmpty else {
-            throw self.fail(.corrupt, offset, "the entry record's data is malformed")
-        }
-        self.lastIndex = entry.index
-        return nil
     }
 
     /// Goes on to the next segment, or ends the log.
@@ -202,43 +174,5 @@ public struct LogCursor: Sendable {
         let failure = WALError(code, path, at: Int64(offset), message)
         self.failure = failure
         return failure
-    }
-}
-
-/// An entry in the form etcd writes, read in place: kind, term, index, and data where there is any.
-struct EntryView {
-    var kind: RaftEntry.Kind
-    var term: UInt64 = 0
-    var index: UInt64 = 0
-    var data: Range<Int>
-
-    /// Nil for any other form.
-    init?(_ bytes: [UInt8], _ range: Range<Int>) {
-        var place = range.lowerBound
-        func varint(_ tag: UInt8) -> UInt64? {
-            guard place < range.upperBound, bytes[place] == tag else { return nil }
-            place += 1
-            var (value, shift): (UInt64, UInt64) = (0, 0)
-            while place < range.upperBound, shift < 63 {
-                let byte = bytes[place]
-                place += 1
-                value |= UInt64(byte & 0x7F) << shift
-                if byte < 0x80 { return value }
-                shift += 7
-            }
-            return nil
-        }
-        guard let raw = varint(0x08), raw <= 2, let kind = RaftEntry.Kind(rawValue: Int32(raw)), let term = varint(0x10),
-            let index = varint(0x18)
-        else { return nil }
-        if place < range.upperBound {
-            guard let count = varint(0x22), count == UInt64(range.upperBound - place) else { return nil }
-        }
-        guard kind == .normal || place < range.upperBound else { return nil }
-        (self.kind, self.term, self.index, self.data) = (kind, term, index, place..<range.upperBound)
-    }
-
-    func entry(_ bytes: [UInt8]) -> RaftEntry {
-        RaftEntry(kind: self.kind, term: self.term, index: self.index, data: Array(bytes[self.data]))
     }
 }

@@ -68,8 +68,8 @@ private struct Replacements {
         var cursor = cursor
         var (records, last): (UInt64, UInt64) = (0, 0)
         while let record = try cursor.nextRecord() {
-            guard record.kind == .entry else { continue }
-            let index = cursor.lastIndex
+            guard case .entry(let entry) = record.content else { continue }
+            let index = entry.index
             self.lowest = min(self.lowest, index)
             let covered = max(last, start)
             if index > start, index - 1 > covered {

@@ -30,6 +30,7 @@ public struct LogFollower {
         let names = try LogReader.names(directory, from: index, disk: disk)
         (self.directory, self.disk, self.name) = (directory, disk, names[0])
         self.file = try Self.open(names[0], directory, disk)
+        self.crc = names[0].sequence == 0 ? 0 : nil
     }
 
     /// What was added since the last call, oldest first; empty when nothing was.
@@ -73,7 +74,12 @@ public struct LogFollower {
         }
         var at = 0
         while let (record, kind) = Frame.validRecord(bytes, at: at, continuing: self.crc) {
-            try self.take(kind, bytes[record.data], at: self.offset + Int64(at), into: &records)
+            guard let content = RecordContent(kind, bytes, record.data),
+                self.take(LogItem.Kind(content, bytes), into: &records)
+            else {
+                let offset = self.offset + Int64(at)
+                throw WALError(.corrupt, self.file.path, at: offset, "the \(kind) record's data is malformed")
+            }
             self.crc = record.crc
             at = record.end
         }
@@ -84,20 +90,18 @@ public struct LogFollower {
         try onDisk { () throws(DiskError) in try self.file.read(at: self.offset, count: count) }
     }
 
-    private mutating func take(
-        _ kind: WALRecord.Kind, _ data: ArraySlice<UInt8>, at offset: Int64, into records: inout [Record]
-    ) throws(WALError) {
-        do throws(WireError) {
-            switch kind {
-            case .entry: records.append(.entry(try RaftEntry(decoding: data)))
-            case .state: records.append(.state(try HardState(decoding: data)))
-            case .snapshot: records.append(.snapshot(try WALSnapshot(decoding: data)))
-            case .metadata: self.metadata = try WALMetadata(decoding: data)
-            case .crc: break
-            }
-        } catch {
-            throw WALError(.corrupt, self.file.path, at: offset, "the record's data is malformed: \(error)")
+    /// False where it is malformed.
+    private mutating func take(_ record: LogItem.Kind, into records: inout [Record]) -> Bool {
+        switch record {
+        case .entry(let entry): records.append(.entry(entry))
+        case .state(let state): records.append(.state(state))
+        case .snapshot(let snapshot): records.append(.snapshot(snapshot))
+        case .metadata(let data):
+            guard let metadata = try? WALMetadata(decoding: data) else { return false }
+            self.metadata = metadata
+        case .crc: break
         }
+        return true
     }
 
     private mutating func move(to next: SegmentName) throws(WALError) {

@@ -83,11 +83,12 @@ extension LogSurvey {
         case .crc: break
         case .state(let state): self.state = state
         case .metadata(let data):
-            guard self.metadata == nil else { break }
-            guard let metadata = try? WALMetadata(decoding: data) else {
-                throw item.error(.corrupt, directory, "the metadata is not that of an etcd member")
+            // Every further segment's is the same, which the cursor sees to.
+            guard item.segment == self.segments[0].name else { break }
+            self.metadata = try? WALMetadata(decoding: data)
+            if self.metadata == nil {
+                self.findings.append(item.error(.corrupt, directory, "the metadata is not that of an etcd member"))
             }
-            self.metadata = metadata
         case .snapshot(let snapshot):
             self.snapshots.append(snapshot)
         case .entry(let entry):

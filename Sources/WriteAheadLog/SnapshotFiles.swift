@@ -48,11 +48,66 @@ public struct SnapshotFiles: Sendable {
         return inner
     }
 
+    /// What ``newest(of:)`` found.
+    public struct Newest: Sendable, Hashable {
+        /// The newest snapshot whose state is whole; nil where there is none.
+        public var snapshot: WALSnapshot?
+        /// Its state; nil for the snapshot at index 0, which begins every log.
+        public var state: RaftSnapshot?
+        /// What is wrong with the states of newer ones, newest first.
+        public var problems: [Problem]
+    }
+
+    /// A state that cannot be read, and why.
+    public struct Problem: Sendable, Hashable {
+        public var snapshot: WALSnapshot
+        public var error: WALError
+    }
+
+    /// The newest state that is whole, among those a log says may be started from. Files of states that the log does not name
+    /// count for nothing: a state is written before the log's record of it.
+    /// - Parameter candidates: ``LogContents/validSnapshots``, oldest first.
+    /// - Throws: Where the disk fails. A file that is damaged or missing is told of.
+    public func newest(of candidates: [WALSnapshot]) throws(WALError) -> Newest {
+        var problems: [Problem] = []
+        for candidate in candidates.reversed() {
+            if candidate.index == 0 { return Newest(snapshot: candidate, state: nil, problems: problems) }
+            do throws(WALError) {
+                return Newest(snapshot: candidate, state: try self.load(candidate), problems: problems)
+            } catch {
+                guard error.code != .disk else { throw error }
+                problems.append(Problem(snapshot: candidate, error: error))
+            }
+        }
+        return Newest(snapshot: nil, state: nil, problems: problems)
+    }
+
+    /// Renames a state's file to `.snap.broken`, so that it is not tried again.
+    public func moveAside(_ snapshot: WALSnapshot) throws(WALError) {
+        let path = self.path(snapshot)
+        try onDisk { () throws(DiskError) in
+            try self.disk.rename(path, to: path + ".broken")
+            try self.disk.syncDirectory(self.directory)
+        }
+    }
+
     /// The states there are files of, oldest first, whole or not.
     public func list() throws(WALError) -> [WALSnapshot] {
         try onDisk { () throws(DiskError) in try self.disk.list(self.directory) }
             .compactMap(Self.snapshot(named:))
-            .sorted { $0.index < $1.index }
+            .sorted { ($0.index, $0.term) < ($1.index, $1.term) }
+    }
+
+    /// The indexes of databases that a leader sent and that no member has begun to use, in order: `%016x.snap.db`.
+    public func receivedDatabases() throws(WALError) -> [UInt64] {
+        try onDisk { () throws(DiskError) in try self.disk.list(self.directory) }
+            .compactMap(Self.receivedDatabase(named:))
+            .sorted()
+    }
+
+    /// Where the database that a leader sent with its snapshot at an index is.
+    public func receivedDatabasePath(_ index: UInt64) -> String {
+        "\(self.directory)/\(hexadecimal(index)).snap.db"
     }
 
     /// Removes the states before an index, and what an interrupted ``save(_:)`` left.
@@ -65,13 +120,28 @@ public struct SnapshotFiles: Sendable {
         }
     }
 
-    private func path(_ snapshot: WALSnapshot) -> String {
+    /// Removes all but the newest `count` states, and all but the newest `count` received databases, as etcd does.
+    public func purge(keeping count: Int) throws(WALError) {
+        precondition(count > 0, "one state is kept at least")
+        let states = try self.list().dropLast(count).map(self.path)
+        let databases = try self.receivedDatabases().dropLast(count).map(self.receivedDatabasePath)
+        try onDisk { () throws(DiskError) in
+            for path in states + databases { try self.disk.remove(path) }
+        }
+    }
+
+    func path(_ snapshot: WALSnapshot) -> String {
         "\(self.directory)/\(hexadecimal(snapshot.term))-\(hexadecimal(snapshot.index)).snap"
     }
 
     private static func snapshot(named name: String) -> WALSnapshot? {
         guard name.hasSuffix(".snap"), let parts = SegmentName(name.dropLast(5) + ".wal") else { return nil }
         return WALSnapshot(index: parts.index, term: parts.sequence)
+    }
+
+    private static func receivedDatabase(named name: String) -> UInt64? {
+        guard name.hasSuffix(".snap.db") else { return nil }
+        return SegmentName("\(hexadecimal(0))-\(name.dropLast(8)).wal")?.index
     }
 
     private func decode<Message: WireMessage>(

@@ -32,17 +32,23 @@ enum Tail: Equatable {
     private static func recordsFollowing(_ start: Int, in bytes: [UInt8]) -> (count: Int, mark: UInt64?) {
         var (count, mark): (Int, UInt64?) = (0, nil)
         var offset = start
+        // Bytes made so that long records seem to begin everywhere would take hours: where that shows, they are refused.
+        var patience = 16 * bytes.count
         while offset + Frame.headerBytes <= bytes.count {
             let field = Frame.lengthField(bytes, at: offset)
-            guard field != 0, var before = Frame.record(field, bytes, at: offset),
-                Frame.validRecord(bytes, at: before.end, continuing: before.crc) != nil
-            else {
+            guard field != 0, var before = Frame.record(field, bytes, at: offset) else {
+                offset += 8
+                continue
+            }
+            patience -= self.length(bytes, at: before.end)
+            guard patience > 0 else { return (count + 1, mark) }
+            guard Frame.validRecord(bytes, at: before.end, continuing: before.crc) != nil else {
                 offset += 8
                 continue
             }
             while let (record, kind) = Frame.validRecord(bytes, at: before.end, continuing: before.crc) {
                 count += 1
-                if kind == .state, let state = try? HardState(decoding: bytes[record.data]) {
+                if kind == .state, let state = HardState(bytes, record.data) {
                     mark = max(mark ?? 0, state.commit)
                 }
                 before = record
@@ -50,6 +56,12 @@ enum Tail: Equatable {
             offset = before.end
         }
         return (count, mark)
+    }
+
+    /// How long a record at an offset says it is, as far as there are bytes.
+    private static func length(_ bytes: [UInt8], at offset: Int) -> Int {
+        guard offset + Frame.headerBytes <= bytes.count else { return 0 }
+        return min(bytes.count - offset, Int(Frame.lengthField(bytes, at: offset) & 0x00FF_FFFF_FFFF_FFFF))
     }
 
     /// Whether one flipped bit of the length field is all that is wrong.

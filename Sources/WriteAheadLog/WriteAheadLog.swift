@@ -71,6 +71,23 @@ public final class WriteAheadLog {
     public static func open(
         _ directory: String, after snapshot: WALSnapshot, disk: any Disk, configuration: WALConfiguration = .init()
     ) throws(WALError) -> (log: WriteAheadLog, contents: LogContents) {
+        let (log, contents, _) = try self.open(directory, from: snapshot, disk, configuration)
+        return (log, contents)
+    }
+
+    /// Cuts a torn tail off a log, as ``open(_:after:disk:configuration:)`` does, and as etcd does when it starts.
+    /// - Returns: How the log ended before: ``LogEnd/clean`` or ``LogEnd/torn(file:offset:)``. Worse throws.
+    public static func repair(
+        _ directory: String, disk: any Disk, configuration: WALConfiguration = .init()
+    ) throws(WALError) -> LogEnd {
+        let (log, _, end) = try self.open(directory, from: nil, disk, configuration)
+        try log.close()
+        return end
+    }
+
+    private static func open(
+        _ directory: String, from snapshot: WALSnapshot?, _ disk: any Disk, _ configuration: WALConfiguration
+    ) throws(WALError) -> (log: WriteAheadLog, contents: LogContents, end: LogEnd) {
         let locked = try self.lock(directory, from: snapshot, disk)
         var builder = LogBuilder(after: snapshot)
         var unsettled = Unsettled()
@@ -86,7 +103,7 @@ public final class WriteAheadLog {
         let log = WriteAheadLog(
             directory, disk, configuration, contents, locked, offset: Int64(cursor.offset), crc: cursor.crc ?? 0)
         try log.settle(window, from: unsettled.offset, to: cursor.offset)
-        return (log, contents)
+        return (log, contents, cursor.end ?? .clean)
     }
 
     /// Where in the newest segment the first entry above the commit index stands, or else the last record.
@@ -113,10 +130,10 @@ public final class WriteAheadLog {
     }
 
     private static func lock(
-        _ directory: String, from snapshot: WALSnapshot, _ disk: any Disk
+        _ directory: String, from snapshot: WALSnapshot?, _ disk: any Disk
     ) throws(WALError) -> [(name: SegmentName, file: any DiskFile)] {
         var locked: [(name: SegmentName, file: any DiskFile)] = []
-        for name in try LogReader.names(directory, from: snapshot.index, disk: disk) {
+        for name in try LogReader.names(directory, from: snapshot?.index, disk: disk) {
             let path = "\(directory)/\(name)"
             let file = try onDisk { () throws(DiskError) in try disk.open(path, .readWrite) }
             guard try onDisk({ () throws(DiskError) in try file.tryLock() }) else {
@@ -165,6 +182,10 @@ public final class WriteAheadLog {
     /// that only moves the commit index is written but not waited for, as in etcd.
     public func append(_ entries: [RaftEntry], _ state: HardState? = nil) throws(WALError) {
         if let failure { throw failure }
+        // An empty state says nothing, and is not written; one without a term is none.
+        let state = state == HardState() ? nil : state
+        precondition(state.map { $0.term > 0 } ?? true, "a hard state has a term")
+        precondition(entries.allSatisfy { $0.kind == .normal || !$0.data.isEmpty }, "a change of members says which")
         var bytes: [UInt8] = []
         bytes.reserveCapacity(entries.reduce(64) { $0 + $1.data.count + 64 })
         for entry in entries { Frame.append(.entry, entry.encoded(), crc: &self.crc, to: &bytes) }
@@ -226,12 +247,14 @@ public final class WriteAheadLog {
 
     /// Removes the segments that reading from a snapshot at `index` does not need. Oldest first, each made durable before
     /// the next, so that no crash leaves a gap.
-    public func purge(before index: UInt64) throws(WALError) {
+    /// - Parameter count: So many of the newest stay in any case. etcd's servers keep 5.
+    public func purge(before index: UInt64, keeping count: Int = 1) throws(WALError) {
+        precondition(count > 0, "the segment that is written stays")
         if let failure { throw failure }
         let names = try onDisk { () throws(DiskError) in try self.disk.list(self.directory) }
             .compactMap { SegmentName($0) }.sorted()
         guard let keep = names.lastIndex(where: { $0.index <= index }) else { return }
-        for name in names[..<keep] {
+        for name in names[..<min(keep, max(0, names.count - count))] {
             try self.guarded { () throws(DiskError) in
                 try self.disk.remove("\(self.directory)/\(name)")
                 try self.disk.syncDirectory(self.directory)

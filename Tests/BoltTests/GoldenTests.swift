@@ -14,7 +14,7 @@ import Testing
     }
 
     /// A file as bbolt makes it, before the first transaction.
-    private static let fresh: [UInt8] = {
+    static let fresh: [UInt8] = {
         let body = "edda0ced 02000000 00100000 00000000 0300000000000000 0000000000000000 0200000000000000 0400000000000000"
         return Self.file(pages: [
             Self.bytes("0000000000000000 0400 0000 00000000 \(body) 0000000000000000 eefd8946116e5107"),
@@ -36,7 +36,8 @@ import Testing
         #expect(try file.check() == BoltReport(pages: 4, freePages: 0, buckets: 0, entries: 0))
     }
 
-    @Test func oneTransactionWithAnInlineBucket() throws {
+    /// The same after a transaction that made bucket `key` with `k1` = `v1`.
+    static let oneTransaction: [UInt8] = {
         var bytes = Self.fresh
         let meta =
             "edda0ced 02000000 00100000 00000000 0400000000000000 0000000000000000 ffffffffffffffff 0500000000000000"
@@ -48,6 +49,11 @@ import Testing
                     + "00000000000000000000000000000000 0000000000000000 0200 0100 00000000"
                     + "00000000 10000000 02000000 02000000 6b317631")
         ])
+        return bytes
+    }()
+
+    @Test func oneTransactionWithAnInlineBucket() throws {
+        var bytes = Self.oneTransaction
         let file = try BoltFile(MemoryFile(bytes))
         #expect(file.meta.transactionID == 2)
         #expect(file.meta.freelist == nil)

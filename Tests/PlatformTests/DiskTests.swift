@@ -101,6 +101,45 @@ final class TemporaryDirectory {
         }
     }
 
+    @Test(arguments: Kind.allCases) func mappings(_ kind: Kind) throws {
+        try self.withDisk(kind) { disk, root in
+            let file = try disk.open("\(root)/a", .createNew)
+            try file.write([1, 2, 3], at: 0)
+            let mapping = try file.map(100_000)
+            #expect(mapping.count == 100_000)
+            #expect(unsafe [UInt8](mapping.bytes[..<3]) == [1, 2, 3])
+            // It shows what is written later, where the file has grown too.
+            try file.write([9], at: 1)
+            try file.truncate(to: 50_000)
+            try file.write([7, 8], at: 40_000)
+            #expect(unsafe [UInt8](mapping.bytes[..<4]) == [1, 9, 3, 0])
+            #expect(unsafe [UInt8](mapping.bytes[39_999..<40_003]) == [0, 7, 8, 0])
+            // And what another handle writes, and after its own is closed.
+            try file.close()
+            try disk.open("\(root)/a", .readWrite).write([5], at: 2)
+            #expect(unsafe mapping.bytes[2] == 5)
+            #expect(throws: DiskError.self) { try file.map(100) }
+            #expect(throws: DiskError.self) { try disk.open("\(root)/a", .read).map(0) }
+        }
+    }
+
+    /// A mapping keeps the file open, but not locked.
+    @Test(arguments: Kind.allCases) func aMappedFileIsUnlockedByClosing(_ kind: Kind) throws {
+        try self.withDisk(kind) { disk, root in
+            let first = try disk.open("\(root)/lock", .create)
+            try first.write([1], at: 0)
+            let second = try disk.open("\(root)/lock", .create)
+            #expect(try first.tryFlock())
+            #expect(try !second.tryFlock())
+            let mapping = try first.map(4096)
+            try first.close()
+            #expect(try second.tryFlock())
+            let third = try disk.open("\(root)/lock", .create)
+            #expect(try !third.tryFlock())
+            #expect(unsafe mapping.bytes[0] == 1)
+        }
+    }
+
     @Test(arguments: Kind.allCases) func locks(_ kind: Kind) throws {
         try self.withDisk(kind) { disk, root in
             let first = try disk.open("\(root)/lock", .create)

@@ -17,8 +17,16 @@ int quorate_try_lock(int descriptor);
 /// The same with `flock` alone, which excludes none of the other kind.
 int quorate_try_flock(int descriptor);
 
+/// Gives up locks of either kind. Closing alone does not while the file is mapped.
+void quorate_unlock(int descriptor);
+
 /// Reserves the first `size` bytes of an open file, which grows to it. Returns 0, or an error number.
 int quorate_allocate(int descriptor, int64_t size);
+
+/// Tells the processor that an address will be read soon. Any address will do: nothing is read.
+static inline void quorate_prefetch(const void *address) {
+    __builtin_prefetch(address);
+}
 
 /// Names the calling thread, as debuggers and `ps` show it: at most 15 bytes.
 void quorate_name_thread(const char *name);

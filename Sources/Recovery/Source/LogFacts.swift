@@ -1,0 +1,60 @@
+public import EtcdWire
+public import Platform
+public import WriteAheadLog
+
+/// Entries of one term that follow one another.
+public struct TermRun: Sendable, Hashable {
+    public var term: UInt64
+    public var first: UInt64
+    public var last: UInt64
+
+    public init(term: UInt64, first: UInt64, last: UInt64) {
+        (self.term, self.first, self.last) = (term, first, last)
+    }
+}
+
+/// One segment of a log.
+public struct SegmentFacts: Sendable, Hashable {
+    public var name: SegmentName
+    public var path: String
+    /// Bytes of the file, and of the records in it.
+    public var fileSize: Int64
+    public var usedBytes: Int64 = 0
+    /// When it was last written to: no entry in it came later.
+    public var modified: Timestamp
+    public var entries: Int64 = 0
+    /// The highest index among its entries; 0 where it has none.
+    public var lastIndex: UInt64 = 0
+}
+
+/// What is in a log, put together as a member would on its start: what a later leader wrote replaces what stood there.
+public struct LogFacts: Sendable, Hashable {
+    public var directory: String
+    /// Whose log it is.
+    public var metadata: WALMetadata?
+    public var segments: [SegmentFacts] = []
+    /// The last hard state: term, vote, and commit index as far as it was written.
+    public var state = HardState()
+    public var snapshots: [WALSnapshot] = []
+    /// The entries, oldest first; they follow one another from the first to the last.
+    public var runs: [TermRun] = []
+    /// Entries that a later leader's replaced.
+    public var replaced: Int64 = 0
+    public var end: LogEnd = .clean
+    public var findings: [Finding] = []
+
+    /// Of the first and last entry; 0 where there is none.
+    public var firstIndex: UInt64 { self.runs.first?.first ?? 0 }
+    public var lastIndex: UInt64 { self.runs.last?.last ?? 0 }
+    public var lastTerm: UInt64 { self.runs.last?.term ?? 0 }
+    public var isSound: Bool { !self.findings.contains(where: \.isDamage) }
+
+    /// The term of an entry; nil where it is not in the log.
+    public func term(at index: UInt64) -> UInt64? {
+        self.runs.first { $0.first <= index && index <= $0.last }?.term
+    }
+
+    init(directory: String) {
+        self.directory = directory
+    }
+}
