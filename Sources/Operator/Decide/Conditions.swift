@@ -107,26 +107,11 @@ struct Conditions {
         if let damaged = self.draft.input.observed.snapshots?.damaged, let name = damaged.keys.sorted().first {
             return self.make("BackupReady", .false, "DamagedSnapshot", "\(name): \(damaged[name] ?? "")")
         }
-        if let problem = self.archiveProblem { return self.make("BackupReady", .false, problem.reason, problem.message) }
+        if let problem = self.draft.archiveProblem { return self.make("BackupReady", .false, problem.reason, problem.message) }
         guard let last = self.status.backup.lastSnapshot else {
             return self.make("BackupReady", .false, "NoSnapshot", "There is no snapshot yet.")
         }
         return self.make("BackupReady", .true, "SnapshotSucceeded", "The last one holds revision \(last.revision).")
-    }
-
-    private var archiveProblem: (reason: String, message: String)? {
-        guard let spec = self.draft.spec.backup?.archive, let archive = self.draft.input.observed.archive else { return nil }
-        if let disagreement = archive.disagreement {
-            return ("ArchiveDisagrees", "The archive lacks what the cluster told: \(disagreement). Take a snapshot.")
-        }
-        if let failure = archive.failure { return ("ArchiveFailed", failure) }
-        if let lag = self.status.backup.archiveLag, lag.seconds > spec.maxLag.components.seconds {
-            return ("ArchiveBehind", "The archive lacks \(lag.revisions) entries of the log, since \(lag.seconds) s.")
-        }
-        if let began = archive.began, self.status.backup.recoveryWindow == nil {
-            return ("ArchiveInterrupted", "\(began). What lies between can be restored only once a snapshot is taken.")
-        }
-        return nil
     }
 
     private func alarmsActive() -> Condition {

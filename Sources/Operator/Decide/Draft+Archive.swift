@@ -14,6 +14,26 @@ extension Draft {
         guard let archive = self.input.observed.archive else { return }
         self.status.backup.archiveLag = self.lag(of: archive)
         self.status.backup.recoveryWindow = self.window(of: archive)
+        let before = self.cluster.status.conditions.first { $0.type == "BackupReady" }?.reason
+        if let problem = self.archiveProblem, problem.reason != before {
+            self.event(problem.reason, problem.message, .warning)
+        }
+    }
+
+    /// Why not every point in time can be restored, as a condition's reason and message.
+    var archiveProblem: (reason: String, message: String)? {
+        guard let spec = self.spec.backup?.archive, let archive = self.input.observed.archive else { return nil }
+        if let disagreement = archive.disagreement {
+            return ("ArchiveDisagrees", "The cluster told what its archive does not hold: \(disagreement). Take a snapshot.")
+        }
+        if let failure = archive.failure { return ("ArchiveFailed", failure) }
+        if let lag = self.status.backup.archiveLag, .seconds(lag.seconds) > spec.maxLag {
+            return ("ArchiveBehind", "The archive lacks \(lag.revisions) entries of the log, since \(lag.seconds) s.")
+        }
+        if let began = archive.began, self.status.backup.recoveryWindow == nil {
+            return ("ArchiveInterrupted", "\(began). What lies between can be restored once a snapshot is taken.")
+        }
+        return nil
     }
 
     private func lag(of archive: ArchiveObservation) -> ArchiveLag {
