@@ -66,16 +66,16 @@ let package = Package(
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
         room("Runtimes", ["Platform", "CPlatform", crypto]),
         // Floor 3: the state machine of the store, and controller machinery.
-        room("Store", ["Platform", "EtcdWire"]),
+        room("Store", ["Platform", "YAML", "EtcdWire", "Bolt"]),
         room("Reconcile", ["Platform", "EtcdWire", "EtcdClient", log]),
         // Floor 4: the controller's memory.
         room(
             "EmbeddedStore",
             [
-                "Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store",
+                "Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store",
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
-        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups"]),
+        room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", crypto]),
         // Floor 5: what is decided, and the hands that carry it out.
         room(
             "Operator",
@@ -121,7 +121,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests("PlatformTests", ["Platform"]),
-        tests("EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "WriteAheadLog", "Store", "EmbeddedStore"]),
+        tests(
+            "EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "EmbeddedStore"]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog", "TestSupport"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
@@ -131,7 +132,7 @@ let package = Package(
         tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),
         tests("SimulationTests", ["Simulation"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
-        tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Store", "TestSupport"]),
+        tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),
         tests("ClusterAPITests", ["Platform", "YAML", "ClusterAPI"]),
         tests(

@@ -4,11 +4,17 @@ internal import WriteAheadLog
 public struct EmbeddedStoreConfiguration: Sendable {
     /// Bytes after which a log segment is cut.
     public var segmentBytes: Int64 = 16_000_000
-    /// Entries after which the whole state is written, so that the log, and the time a restart takes, stay bounded; but not
-    /// before the log has grown by half of what the state took.
-    public var checkpointEntries = 100_000
-    /// The same in bytes of the log; but not before it has grown by what the state took.
-    public var checkpointBytes = 32_000_000
+    /// Changed rows after which the database is committed. What is not yet committed is in the log, from which a restart
+    /// takes it; so this bounds the time that takes, and memory.
+    public var commitRows = 20_000
+    /// The same in bytes of rows.
+    public var commitBytes = 16_000_000
+    /// How long a changed row waits at most for a commit, so that a store at rest restarts at once.
+    public var commitInterval: Duration = .seconds(5)
+    /// Entries after which the log is cut, and let go of up to the cut before: the database has what was in it.
+    public var snapshotEntries = 100_000
+    /// The same in bytes of the log.
+    public var snapshotBytes = 32_000_000
     /// The largest request, encoded (etcd's `--max-request-bytes`).
     public var maximumRequestBytes = 1_572_864
     /// The shortest lease, in seconds.
@@ -38,6 +44,10 @@ public struct EmbeddedStoreError: Error, Hashable, CustomStringConvertible {
 
     public init(_ code: Code, _ message: String) {
         (self.code, self.message) = (code, message)
+    }
+
+    init(_ error: DatabaseError) {
+        self.init(error.isOfDisk ? .disk : .corrupt, error.message)
     }
 
     init(_ error: WALError) {

@@ -48,7 +48,7 @@ struct Engine: ~Copyable {
 
     /// Runs until the mailbox is closed.
     consuming func run() {
-        while let messages = self.mailbox.take(blocking: !self.hasWatchWork) {
+        while let messages = self.mailbox.take(blocking: !self.hasWork) {
             self.handle(messages)
         }
         let gone = EtcdError(.unavailable, "the embedded store is closed")
@@ -57,14 +57,15 @@ struct Engine: ~Copyable {
         let failure: EtcdError? = self.failure
         var result: Result<Void, EtcdError> = failure.map { .failure($0) } ?? .success(())
         do throws(EmbeddedStoreError) {
-            try self.core.close()
+            let uptime = self.clock.uptime()
+            if failure == nil { try self.core.close(uptime: uptime) } else { try self.core.abandon() }
         } catch {
             if failure == nil { result = .failure(EtcdError(.unavailable, error.description)) }
         }
         for reply in replies { reply.resume(returning: result) }
     }
 
-    private var hasWatchWork: Bool { self.failure == nil && self.core.store.hasWatchResponses }
+    private var hasWork: Bool { self.failure == nil && (self.core.store.hasWatchResponses || self.core.hasWork) }
 
     private mutating func handle(_ messages: [EngineMessage]) {
         let uptime = self.clock.uptime()
@@ -88,7 +89,7 @@ struct Engine: ~Copyable {
         for (proposer, result) in zip(proposers, results) { proposer?.resume(returning: result) }
         for message in messages { self.answer(message, uptime) }
         self.tellWatches(uptime)
-        if self.failure == nil && self.core.wantsCheckpoint { self.checkpoint() }
+        self.keepHouse(uptime)
     }
 
     private mutating func commit(
@@ -103,8 +104,9 @@ struct Engine: ~Copyable {
         }
     }
 
-    private mutating func checkpoint() {
-        do throws(EmbeddedStoreError) { try self.core.checkpoint() } catch { _ = self.fail(error) }
+    private mutating func keepHouse(_ uptime: Duration) {
+        guard self.failure == nil else { return }
+        do throws(EmbeddedStoreError) { try self.core.keepHouse(uptime: uptime) } catch { _ = self.fail(error) }
     }
 
     /// The disk failed: what is durable is not known any more, so nothing is done from here on.
@@ -126,9 +128,9 @@ struct Engine: ~Copyable {
         case .propose:
             break
         case .range(let request, let reply):
-            reply.resume(returning: Self.result { () throws(StoreError) in try self.core.store.range(request) })
+            reply.resume(returning: self.read { (store) throws(StoreError) in try store.range(request) })
         case .readTxn(let request, let reply):
-            reply.resume(returning: Self.result { () throws(StoreError) in try self.core.store.readTxn(request) })
+            reply.resume(returning: self.read { (store) throws(StoreError) in try store.readTxn(request) })
         case .keepAlive(let request, let reply):
             let response = self.core.withStore { $0.leaseKeepAlive(request, uptime: uptime) }
             reply.resume(returning: .success(response))
@@ -165,8 +167,13 @@ struct Engine: ~Copyable {
         }
     }
 
-    private static func result<Value>(_ body: () throws(StoreError) -> Value) -> Result<Value, EtcdError> {
-        do throws(StoreError) { return .success(try body()) } catch { return .failure(EtcdError(error)) }
+    /// A row that cannot be read stops everything, as a failed write does.
+    private mutating func read<Value>(
+        _ body: (borrowing Store) throws(StoreError) -> Value
+    ) -> Result<Value, EtcdError> {
+        do throws(StoreError) { return .success(try body(self.core.store)) } catch {
+            return .failure(error.isFatal ? self.fail(EmbeddedStoreError(.corrupt, error.message)) : EtcdError(error))
+        }
     }
 
     // MARK: Watches
@@ -185,7 +192,14 @@ struct Engine: ~Copyable {
 
     private mutating func tellWatches(_ uptime: Duration) {
         guard self.failure == nil else { return }
-        for response in self.core.withStore({ $0.nextWatchResponses() }) {
+        let responses = self.core.withStore { store in
+            Result { () throws(StoreError) in try store.nextWatchResponses() }
+        }
+        guard case .success(let responses) = responses else {
+            if case .failure(let error) = responses { _ = self.fail(EmbeddedStoreError(.corrupt, error.message)) }
+            return
+        }
+        for response in responses {
             guard let watch = self.watches[response.watchID] else { continue }
             self.watches[response.watchID]?.lastSent = uptime
             self.deliver(response, to: watch.watcher)

@@ -28,6 +28,13 @@ struct MetaBucket {
         }
     }
 
+    /// Whether members of this cluster version keep the term of the entry applied last. Releases before 3.5 leave one that is
+    /// there as it is.
+    static func keepsTerm(_ clusterVersion: String?) -> Bool {
+        let parts = (clusterVersion ?? "").split(separator: ".").compactMap { Int($0) }
+        return parts.count >= 2 && (parts[0], parts[1]) >= (3, 5)
+    }
+
     private static func number(_ entry: BoltEntry, _ file: String) throws(BoltError) -> UInt64 {
         guard entry.value.count == 8 else {
             let name = String(decoding: entry.key, as: UTF8.self)

@@ -12,7 +12,7 @@ internal import Synchronization
 public final class World: Sendable {
     struct State: ~Copyable {
         var clusters: [String: ModelCluster] = [:]
-        var store = Store()
+        var store = Store.inMemory()
         var entries: UInt64 = 0
         var effects = 0
         var storeWrites = 0

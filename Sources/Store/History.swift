@@ -1,37 +1,52 @@
 internal import EtcdWire
 
-/// One change of one key: a row of etcd's `key` bucket.
+/// One change of one key, whole.
 struct Row: Sendable, Hashable {
-    /// The revision of the transaction, and the change's place in it.
-    var main: Int64
-    var sub: Int64
-    /// Whether the key was deleted; then `kv` holds the key and the revision alone.
-    var isTombstone: Bool
+    var id: RowID
+    /// Of a deletion only the key and the revision.
     var kv: KeyValue
 
-    /// Whether the row was made before another, in the order of etcd's revisions.
-    func precedes(_ other: Row) -> Bool {
-        self.main != other.main ? self.main < other.main : self.sub < other.sub
+    /// What the backend holds of it.
+    var bytes: [UInt8] {
+        self.id.isTombstone ? KeyValue(key: self.kv.key).encoded() : self.kv.encoded()
     }
 }
 
-/// What is known of one key: its rows, oldest first. A tombstone ends what etcd calls a generation.
+/// A key that is there now, but for its value.
+struct Current: Sendable, Hashable {
+    /// The revision of the put that created the key: the first of what etcd calls a generation.
+    var createRevision: Int64
+    /// Puts since then, that one included.
+    var version: Int64
+    /// The lease it hangs on, or 0.
+    var lease: Int64
+}
+
+/// What is known of one key without its values: which rows it has, oldest first, and what it is now.
 struct History: Sendable {
-    private(set) var older: [Row] = []
-    private(set) var latest: Row
+    private(set) var older: [RowID] = []
+    private(set) var latest: RowID
+    /// Nil when the key is deleted.
+    private(set) var current: Current?
 
-    init(_ row: Row) {
-        self.latest = row
+    init(_ id: RowID, _ current: Current?) {
+        (self.latest, self.current) = (id, current)
     }
 
-    /// The key now, unless deleted.
-    var current: KeyValue? {
-        self.latest.isTombstone ? nil : self.latest.kv
+    mutating func append(_ id: RowID, _ current: Current?) {
+        self.older.append(self.latest)
+        (self.latest, self.current) = (id, current)
     }
 
-    /// The key as a revision left it.
-    func at(_ revision: Int64) -> KeyValue? {
-        if self.latest.main <= revision { return self.current }
+    /// The row of the key as a revision left it, unless it was not there.
+    func at(_ revision: Int64) -> RowID? {
+        let row = self.newest(atOrBefore: revision)
+        return row?.isTombstone == false ? row : nil
+    }
+
+    /// The last row at or before a revision, be it a deletion.
+    func newest(atOrBefore revision: Int64) -> RowID? {
+        if self.latest.main <= revision { return self.latest }
         var index = self.older.count - 1
         // A short walk back is the common case: reads are of revisions not long past.
         var steps = 0
@@ -43,17 +58,11 @@ struct History: Sendable {
                 break
             }
         }
-        guard index >= 0, !self.older[index].isTombstone else { return nil }
-        return self.older[index].kv
-    }
-
-    mutating func append(_ row: Row) {
-        self.older.append(self.latest)
-        self.latest = row
+        return index >= 0 ? self.older[index] : nil
     }
 
     /// The rows from a revision on.
-    func rows(from revision: Int64) -> [Row] {
+    func rows(from revision: Int64) -> [RowID] {
         guard self.latest.main >= revision else { return [] }
         let start = self.older.firstIndex(from: 0) { $0.main >= revision }
         return self.older[start...] + [self.latest]
@@ -62,21 +71,22 @@ struct History: Sendable {
     /// Drops what no read at or after `revision` can see. Of the rows at or before it the newest alone stays; a tombstone
     /// only when it is of that very revision, so that a watch from there still tells of it.
     ///
-    /// - Parameter kept: Gets the row at or before `revision` that stays, if one does.
+    /// - Parameter dropped: Gets the rows that go.
     /// - Returns: Whether anything is left.
-    mutating func compact(at revision: Int64, kept: (Row) -> Void) -> Bool {
-        if self.latest.main <= revision {
+    mutating func compact(at revision: Int64, dropped: inout [RowID]) -> Bool {
+        guard self.latest.main > revision else {
+            dropped += self.older
             self.older = []
-            guard !self.latest.isTombstone || self.latest.main == revision else { return false }
-            kept(self.latest)
-            return true
+            guard self.latest.isTombstone, self.latest.main != revision else { return true }
+            dropped.append(self.latest)
+            return false
         }
         let next = self.older.firstIndex(from: 0) { $0.main > revision }
         guard next > 0 else { return true }
         let newest = self.older[next - 1]
-        let stays = !newest.isTombstone || newest.main == revision
-        self.older.removeSubrange(0..<(stays ? next - 1 : next))
-        if stays { kept(newest) }
+        let end = newest.isTombstone && newest.main != revision ? next : next - 1
+        dropped += self.older[..<end]
+        self.older.removeSubrange(..<end)
         return true
     }
 }

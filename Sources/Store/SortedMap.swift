@@ -21,10 +21,15 @@ struct SortedMap<Key: Comparable, Value> {
     }
 
     subscript(key: Key) -> Value? {
+        self.read(key) { $0 }
+    }
+
+    /// Looks at the value where it is. Returns nil, without a call, when the key is not there.
+    func read<Result>(_ key: Key, _ body: (borrowing Value) -> Result) -> Result? {
         guard let chunk = self.chunk(for: key) else { return nil }
         let slot = Self.lowerBound(self.chunks[chunk].keys, key)
         guard slot < self.chunks[chunk].keys.count, self.chunks[chunk].keys[slot] == key else { return nil }
-        return self.chunks[chunk].values[slot]
+        return body(self.chunks[chunk].values[slot])
     }
 
     /// Changes the value in place. Returns nil, without a call, when the key is not there.
@@ -84,34 +89,37 @@ struct SortedMap<Key: Comparable, Value> {
         }
     }
 
-    /// Changes every value in place, in order, and drops those for which `body` returns false.
-    mutating func filter(_ body: (inout Value) -> Bool) {
-        var kept: [Chunk] = []
-        kept.reserveCapacity(self.chunks.count)
-        self.count = 0
-        for index in self.chunks.indices {
-            var chunk = Chunk(keys: [], values: [])
-            swap(&chunk, &self.chunks[index])
-            var end = 0
-            for slot in chunk.keys.indices where body(&chunk.values[slot]) {
-                if end != slot {
-                    chunk.keys.swapAt(end, slot)
-                    chunk.values.swapAt(end, slot)
-                }
-                end += 1
+    /// Changes a share of the values in place, in order from `start` on, and drops those for which `body` returns false.
+    ///
+    /// - Returns: Where to go on; nil when all were seen.
+    mutating func filterSome(from start: Key?, _ body: (inout Value) -> Bool) -> Key? {
+        let place = start.flatMap { self.chunk(for: $0) } ?? 0
+        guard place < self.chunks.count else { return nil }
+        var chunk = Chunk(keys: [], values: [])
+        swap(&chunk, &self.chunks[place])
+        let first = start.map { Self.lowerBound(chunk.keys, $0) } ?? 0
+        var end = first
+        for slot in first..<chunk.keys.count where body(&chunk.values[slot]) {
+            if end != slot {
+                chunk.keys.swapAt(end, slot)
+                chunk.values.swapAt(end, slot)
             }
-            chunk.keys.removeSubrange(end...)
-            chunk.values.removeSubrange(end...)
-            self.count += end
-            guard end > 0 else { continue }
-            if let last = kept.indices.last, kept[last].keys.count + end <= Self.chunkLimit / 2 {
-                kept[last].keys += chunk.keys
-                kept[last].values += chunk.values
-            } else {
-                kept.append(chunk)
-            }
+            end += 1
         }
-        self.chunks = kept
+        self.count -= chunk.keys.count - end
+        chunk.keys.removeSubrange(end...)
+        chunk.values.removeSubrange(end...)
+        let next = place + 1 < self.chunks.count ? self.chunks[place + 1].keys[0] : nil
+        if place > 0, self.chunks[place - 1].keys.count + end <= Self.chunkLimit / 2 {
+            self.chunks[place - 1].keys += chunk.keys
+            self.chunks[place - 1].values += chunk.values
+            self.chunks.remove(at: place)
+        } else if end == 0 {
+            self.chunks.remove(at: place)
+        } else {
+            self.chunks[place] = chunk
+        }
+        return next
     }
 
     /// The one chunk that can hold the key, or nil when it is before them all.

@@ -2,7 +2,8 @@ public import EtcdWire
 internal import Platform
 
 extension Store {
-    /// CRC-32C over the rows of etcd's `key` bucket up to a revision, so that members of any version agree.
+    /// CRC-32C over the rows of etcd's `key` bucket up to a revision, so that members of any version agree. Rows that a
+    /// compaction drops do not count, whether or not they are gone by now.
     ///
     /// Of the rows that a compaction reached, only those count that a compaction at the hashed revision would leave; and a
     /// tombstone of the compacted revision never does, because older versions do not keep it.
@@ -10,41 +11,27 @@ extension Store {
         let revision = request.revision <= 0 ? self.revision : request.revision
         guard revision >= self.compactRevision else { throw .compacted }
         guard revision <= self.revision else { throw .futureRevision }
+        let compacted = self.compactRevision
         var keepsAny = false
-        if self.compactRevision > 0 {
+        if compacted > 0 {
             self.index.forEach { _, history in
                 keepsAny = history.at(revision) != nil
                 return !keepsAny
             }
         }
+        // Where a compaction at the hashed revision would leave nothing, all that the last one left counts.
+        let keptAt = keepsAny ? revision : compacted
         var hash = CRC32C.checksum(Array("key".utf8))
-        for row in self.log {
-            guard row.main <= revision else { break }
-            if row.main <= self.compactRevision {
-                if row.isTombstone, row.main == self.compactRevision { continue }
-                if keepsAny, self.index[Key(row.kv.key)]?.at(revision)?.modRevision != row.main { continue }
+        try self.backend.forEach(in: .key, from: [], to: RowID.start(of: revision + 1)) { (key, value) throws(StoreError) in
+            guard let id = RowID(key) else { throw .damaged(.key, [UInt8](bytesOf: key), "is no revision") }
+            if id.main <= compacted {
+                if id.isTombstone, id.main == compacted { return true }
+                guard let fields = RowFields(value) else { throw .damaged(.key, id.bytes, "has a value that is no KeyValue") }
+                guard self.index[Key(fields.key)]?.at(keptAt) == id else { return true }
             }
-            hash = CRC32C.checksum(row.backendKey, continuing: hash)
-            hash = CRC32C.checksum(row.backendValue, continuing: hash)
+            hash = CRC32C.checksum(value, continuing: CRC32C.checksum(key, continuing: hash))
+            return true
         }
-        return HashKVResponse(
-            header: self.header, hash: hash, compactRevision: self.compactRevision, hashRevision: revision)
-    }
-}
-
-extension Row {
-    /// Main and sub as big-endian numbers with `_` between, and `t` after those of a tombstone.
-    fileprivate var backendKey: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(18)
-        for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: self.main >> shift)) }
-        bytes.append(UInt8(ascii: "_"))
-        for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: self.sub >> shift)) }
-        if self.isTombstone { bytes.append(UInt8(ascii: "t")) }
-        return bytes
-    }
-
-    fileprivate var backendValue: [UInt8] {
-        self.isTombstone ? KeyValue(key: self.kv.key).encoded() : self.kv.encoded()
+        return HashKVResponse(header: self.header, hash: hash, compactRevision: compacted, hashRevision: revision)
     }
 }

@@ -10,6 +10,12 @@ struct Lease: Sendable {
     var keys = SortedMap<Key, Void>()
     /// When it expires, in nanoseconds of the caller's uptime. Not replicated.
     var deadline: Int64
+
+    /// Its row: eight bytes of the id, and a `leasepb.Lease`.
+    var row: (key: [UInt8], value: [UInt8]) {
+        let record = LeaseRecord(id: self.id, ttl: self.ttl, remainingTTL: self.remainingTTL)
+        return (bigEndian(UInt64(bitPattern: self.id)), record.encoded())
+    }
 }
 
 /// Orders leases by when they expire.
@@ -31,26 +37,37 @@ extension Store {
         guard request.ttl <= Self.maximumLeaseTTL else { throw .leaseTTLTooLarge }
         guard self.leases[request.id] == nil else { throw .leaseExists }
         let ttl = max(request.ttl, self.options.minimumLeaseTTL)
-        self.insert(Lease(id: request.id, ttl: ttl, deadline: Self.deadline(ttl, from: uptime)))
+        let lease = Lease(id: request.id, ttl: ttl, deadline: Self.deadline(ttl, from: uptime))
+        try self.backend.put(lease.row.key, lease.row.value, in: .lease)
+        self.insert(lease)
         return LeaseGrantResponse(header: self.header, id: request.id, ttl: ttl)
     }
 
     /// Deletes the lease's keys, in their order, as one change.
     mutating func leaseRevoke(_ request: LeaseRevokeRequest) throws(StoreError) -> LeaseRevokeResponse {
         guard let lease = self.leases[request.id] else { throw .leaseNotFound }
+        var keys: [Key] = []
         lease.keys.forEach { key, _ in
-            _ = self.deleteRangeWithinWrite(DeleteRangeRequest(key: key.bytes))
+            keys.append(key)
             return true
         }
+        for key in keys { try self.delete(key) }
+        try self.backend.remove(lease.row.key, in: .lease)
         self.leases.remove(lease.id)
         self.deadlines.remove(Deadline(nanoseconds: lease.deadline, id: lease.id))
-        self.endWrite()
+        try self.endWrite()
         return LeaseRevokeResponse(header: self.header)
     }
 
-    mutating func leaseCheckpoint(_ request: LeaseCheckpointRequest) -> LeaseCheckpointResponse {
+    /// Notes how long leases had left. Written down from cluster version 3.6 on, as in etcd.
+    mutating func leaseCheckpoint(_ request: LeaseCheckpointRequest) throws(StoreError) -> LeaseCheckpointResponse {
         for checkpoint in request.checkpoints {
-            self.leases.update(checkpoint.id) { $0.remainingTTL = max(0, min(checkpoint.remainingTTL, $0.ttl)) }
+            let row = self.leases.update(checkpoint.id) { lease in
+                lease.remainingTTL = max(0, min(checkpoint.remainingTTL, lease.ttl))
+                return lease.row
+            }
+            guard let row, self.membership.isAtLeast(3, 6) else { continue }
+            try self.backend.put(row.key, row.value, in: .lease)
         }
         return LeaseCheckpointResponse(header: self.header)
     }

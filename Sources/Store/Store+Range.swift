@@ -10,7 +10,7 @@ extension Store {
 
     /// The revision that a read sees: the one being written, once it has a change.
     var readRevision: Int64 {
-        self.log.count > self.writeStart ? self.revision + 1 : self.revision
+        self.written.isEmpty ? self.revision : self.revision + 1
     }
 
     /// The range as a transaction's operation, which sees what those before it wrote. Its header has the revision alone.
@@ -25,7 +25,10 @@ extension Store {
         let isPlain = !request.isFiltered && request.sortOrder == .none
         // One more than asked for tells whether there is more.
         let wanted = request.countOnly ? 0 : isPlain && limit < Int.max ? limit + 1 : Int.max
-        var (kvs, count) = self.keys(in: range, at: revision, limit: wanted)
+        let (found, count) = self.select(range, at: revision, limit: wanted)
+        var kvs: [KeyValue] = []
+        kvs.reserveCapacity(found.count)
+        for (_, id) in found { kvs.append(try self.row(id)) }
         if request.isFiltered { kvs.removeAll { !request.admits($0) } }
         request.sort(&kvs)
         let more = kvs.count > limit
@@ -36,23 +39,43 @@ extension Store {
         return RangeResponse(header: ResponseHeader(revision: current), kvs: kvs, more: more, count: Int64(count))
     }
 
-    /// The first `limit` keys of a range, and how many it has.
-    func keys(in range: KeyRange, at revision: Int64, limit: Int = .max) -> (kvs: [KeyValue], count: Int) {
+    /// The first `limit` keys of a range as a revision left them, and how many it has.
+    func select(
+        _ range: KeyRange, at revision: Int64, limit: Int = .max
+    ) -> (found: [(key: Key, id: RowID)], count: Int) {
         if range.isSingle {
-            guard let kv = self.index[range.start]?.at(revision) else { return ([], 0) }
-            return (limit > 0 ? [kv] : [], 1)
+            guard let id = self.index.read(range.start, { $0.at(revision) }) ?? nil else { return ([], 0) }
+            return (limit > 0 ? [(range.start, id)] : [], 1)
         }
-        var kvs: [KeyValue] = []
+        var found: [(key: Key, id: RowID)] = []
         var count = 0
         self.index.forEach(from: range.start) { key, history in
             if let end = range.end, key >= end { return false }
-            if let kv = history.at(revision) {
-                if count < limit { kvs.append(kv) }
+            if let id = history.at(revision) {
+                if count < limit { found.append((key, id)) }
                 count += 1
             }
             return true
         }
-        return (kvs, count)
+        return (found, count)
+    }
+
+    /// Reads a row that the index knows.
+    func row(_ id: RowID) throws(StoreError) -> KeyValue {
+        let bytes = id.bytes
+        guard let value = try self.backend.value(bytes, in: .key) else { throw .damaged(.key, bytes, "is missing") }
+        return try self.decode(value, of: id)
+    }
+
+    /// A row from its bytes. A deletion's hold the key alone; the revision is that of the row.
+    func decode(_ value: [UInt8], of id: RowID) throws(StoreError) -> KeyValue {
+        do throws(WireError) {
+            var kv = try KeyValue(decoding: value)
+            if id.isTombstone { kv.modRevision = id.main }
+            return kv
+        } catch {
+            throw .damaged(.key, id.bytes, "has a value that is no KeyValue: \(error)")
+        }
     }
 }
 

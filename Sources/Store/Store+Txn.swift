@@ -16,7 +16,7 @@ extension Store {
     public func readTxn(_ request: TxnRequest) throws(StoreError) -> TxnResponse {
         precondition(Self.isReadOnly(request), "a transaction that writes must be applied as an entry")
         try self.validate(.txn(request))
-        let branch = Branch(of: request, in: self)
+        let branch = try Branch(of: request, in: self)
         try self.checkRanges(branch)
         var response = try self.read(branch)
         response.header = self.header
@@ -24,11 +24,11 @@ extension Store {
     }
 
     mutating func txn(_ request: TxnRequest) throws(StoreError) -> TxnResponse {
-        let branch = Branch(of: request, in: self)
+        let branch = try Branch(of: request, in: self)
         try self.checkPuts(branch)
         try self.checkRanges(branch)
         var response = try self.execute(branch)
-        self.endWrite()
+        try self.endWrite()
         response.header = self.header
         return response
     }
@@ -36,7 +36,10 @@ extension Store {
     private func checkPuts(_ branch: Branch) throws(StoreError) {
         for step in branch.steps {
             switch step {
-            case .put(let request): try self.check(request)
+            case .put(let request):
+                // In this order, though a put by itself is checked in the other: etcd's answers differ so.
+                try self.checkKey(of: request)
+                try self.checkLease(of: request)
             case .txn(let branch): try self.checkPuts(branch)
             case .range, .deleteRange: break
             }
@@ -55,15 +58,15 @@ extension Store {
         }
     }
 
-    /// Cannot throw once the branch is checked: the revisions of its ranges stay where they were.
+    /// Is not refused once the branch is checked: the revisions of its ranges stay where they were.
     private mutating func execute(_ branch: Branch) throws(StoreError) -> TxnResponse {
         var response = TxnResponse(succeeded: branch.succeeded)
         response.responses.reserveCapacity(branch.steps.count)
         for step in branch.steps {
             switch step {
             case .range(let request): response.responses.append(.range(try self.rangeWithinWrite(request)))
-            case .put(let request): response.responses.append(.put(self.putWithinWrite(request)))
-            case .deleteRange(let request): response.responses.append(.deleteRange(self.deleteRangeWithinWrite(request)))
+            case .put(let request): response.responses.append(.put(try self.putWithinWrite(request)))
+            case .deleteRange(let request): response.responses.append(.deleteRange(try self.deleteRangeWithinWrite(request)))
             case .txn(let branch): response.responses.append(.txn(try self.execute(branch)))
             }
         }
@@ -83,11 +86,23 @@ extension Store {
     }
 
     /// Whether a comparison holds: for every key of its range, or, when there is none, for a key that never was.
-    fileprivate func holds(_ compare: Compare) -> Bool {
+    fileprivate func holds(_ compare: Compare) throws(StoreError) -> Bool {
         let range = KeyRange(key: compare.key, rangeEnd: compare.rangeEnd)
-        let kvs = self.keys(in: range, at: self.revision).kvs
-        guard !kvs.isEmpty else { return compare.target != .value && compare.holds(for: KeyValue()) }
-        return kvs.allSatisfy { compare.holds(for: $0) }
+        let found = self.select(range, at: self.revision).found
+        guard !found.isEmpty else { return compare.target != .value && compare.holds(for: KeyValue()) }
+        for (key, id) in found {
+            let kv = compare.target == .value ? try self.row(id) : self.withoutValue(key, id)
+            guard compare.holds(for: kv) else { return false }
+        }
+        return true
+    }
+
+    /// A key that is there now, as the index knows it.
+    private func withoutValue(_ key: Key, _ id: RowID) -> KeyValue {
+        guard let current = self.index.read(key, { $0.current }) ?? nil else { preconditionFailure("the key was just found") }
+        return KeyValue(
+            key: key.bytes, createRevision: current.createRevision, modRevision: id.main, version: current.version,
+            lease: current.lease)
     }
 }
 
@@ -104,9 +119,9 @@ private struct Branch {
     let succeeded: Bool
     let steps: [Step]
 
-    init(of request: TxnRequest, in store: borrowing Store) {
+    init(of request: TxnRequest, in store: borrowing Store) throws(StoreError) {
         var succeeded = true
-        for compare in request.compare where succeeded { succeeded = store.holds(compare) }
+        for compare in request.compare where succeeded { succeeded = try store.holds(compare) }
         self.succeeded = succeeded
         var steps: [Step] = []
         for operation in succeeded ? request.success : request.failure {
@@ -114,7 +129,7 @@ private struct Branch {
             case .range(let request): steps.append(.range(request))
             case .put(let request): steps.append(.put(request))
             case .deleteRange(let request): steps.append(.deleteRange(request))
-            case .txn(let request): steps.append(.txn(Branch(of: request, in: store)))
+            case .txn(let request): steps.append(.txn(try Branch(of: request, in: store)))
             }
         }
         self.steps = steps

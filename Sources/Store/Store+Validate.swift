@@ -8,8 +8,7 @@ extension Store {
         case .put(let request): try Self.validate(request)
         case .deleteRange(let request): try Self.validate(request)
         case .txn(let request): try self.validate(request)
-        case .compaction, .leaseGrant, .leaseRevoke, .leaseCheckpoint, .alarm: break
-        default: throw .unknownRequest
+        default: break
         }
     }
 

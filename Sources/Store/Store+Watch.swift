@@ -1,13 +1,6 @@
 public import EtcdWire
 
 extension Store {
-    /// How much history one watch is read in one turn: etcd's own measure.
-    private static var revisionsPerTurn: Int { 1000 }
-    /// Bytes of events after which a turn ends.
-    private static var bytesPerTurn: Int { 1 << 20 }
-    /// Rows looked at in a turn, wanted or not.
-    private static var rowsPerTurn: Int { 20_000 }
-
     /// Opens a watch and returns the `created` response. A `watchID` of 0 is replaced by a free one; ids are unique in the
     /// store. When the request is refused the response is also `canceled`, with a `watchID` of -1.
     public mutating func createWatch(_ request: WatchCreateRequest) -> WatchResponse {
@@ -60,7 +53,8 @@ extension Store {
     /// is its watch's last.
     ///
     /// - Parameter limit: Watches behind to serve in this call; call again while ``hasWatchResponses``.
-    public mutating func nextWatchResponses(limit: Int = 512) -> [WatchResponse] {
+    public mutating func nextWatchResponses(limit: Int = 512) throws(StoreError) -> [WatchResponse] {
+        if let failure { throw failure }
         var responses: [WatchResponse] = []
         let header = self.header
         for slot in self.hub.takeTold() {
@@ -72,7 +66,7 @@ extension Store {
             if let response = response ?? nil { responses.append(response) }
         }
         for _ in 0..<min(limit, self.hub.queued) {
-            guard let slot = self.hub.dequeue(), let response = self.catchUp(slot) else { continue }
+            guard let slot = self.hub.dequeue(), let response = try self.catchUp(slot) else { continue }
             responses.append(response)
         }
         return responses
@@ -96,82 +90,127 @@ extension Store {
         return WatchResponse(header: self.header, watchID: id)
     }
 
-    /// Tells the synced watches of the rows of a change just made.
-    mutating func notify(from start: Int) {
+    /// Tells the synced watches of the change just made.
+    mutating func notify() throws(StoreError) {
         guard self.hub.count > 0 else { return }
-        for row in self.log[start...] {
+        for row in self.written {
             let slots = self.hub.matches(Key(row.kv.key))
             guard !slots.isEmpty else { continue }
             let event = Self.event(of: row)
             var eventWithPrevious: WatchEvent?
             for slot in slots {
-                guard let watcher = self.hub[slot], watcher.wants(row) else { continue }
+                guard let watcher = self.hub[slot], watcher.wants(row.id) else { continue }
                 guard watcher.prevKv else {
                     self.hub.tell(slot, event)
                     continue
                 }
-                let full = eventWithPrevious ?? self.eventWithPrevious(of: row)
-                eventWithPrevious = full
-                self.hub.tell(slot, full)
+                if eventWithPrevious == nil { eventWithPrevious = try self.eventWithPrevious(of: row) }
+                if let eventWithPrevious { self.hub.tell(slot, eventWithPrevious) }
             }
         }
     }
 
     /// Reads a watch that is behind its share of history.
-    private mutating func catchUp(_ slot: Int) -> WatchResponse? {
-        guard var watcher = self.hub[slot] else { return nil }
+    private mutating func catchUp(_ slot: Int) throws(StoreError) -> WatchResponse? {
+        guard let watcher = self.hub[slot] else { return nil }
         if watcher.cursor < self.compactRevision {
             self.hub.remove(slot)
             return WatchResponse(
                 header: self.header, watchID: watcher.id, canceled: true, compactRevision: self.compactRevision)
         }
-        let rows: ArraySlice<Row>
+        var turn = Turn(watcher)
         if watcher.range.isSingle {
-            rows = (self.index[watcher.range.start]?.rows(from: watcher.cursor) ?? [])[...]
-        } else {
-            let cursor = watcher.cursor
-            rows = self.log[self.log.firstIndex(from: 0) { $0.main >= cursor }...]
-        }
-        var events: [WatchEvent] = []
-        var (revisions, bytes, seen) = (0, 0, 0)
-        var last: Int64 = 0
-        var next = self.revision + 1
-        for row in rows {
-            if row.main != last {
-                // A turn may only end between revisions.
-                if revisions >= Self.revisionsPerTurn || bytes >= Self.bytesPerTurn || seen >= Self.rowsPerTurn {
-                    next = row.main
-                    break
-                }
-                last = row.main
-                revisions += events.last.map { $0.kv.modRevision == last ? 0 : 1 } ?? 0
+            for id in self.index.read(watcher.range.start, { $0.rows(from: watcher.cursor) }) ?? [] {
+                guard turn.goesOn(with: id) else { break }
+                guard watcher.wants(id), self.isKept(id, of: watcher.range.start) else { continue }
+                turn.take(Row(id: id, kv: try self.row(id)))
             }
-            seen += 1
-            guard watcher.wants(row), watcher.range.contains(Key(row.kv.key)) else { continue }
-            let event = watcher.prevKv ? self.eventWithPrevious(of: row) : Self.event(of: row)
-            bytes += event.kv.key.count + event.kv.value.count + (event.prevKv?.value.count ?? 0)
-            events.append(event)
+        } else {
+            try self.readRows(&turn)
         }
-        watcher.cursor = next
+        let next = turn.next ?? self.revision + 1
         _ = self.hub.update(slot) { $0.cursor = next }
         if next > self.revision { self.hub.setState(of: slot, to: .synced) } else { self.hub.enqueue(slot) }
-        guard !events.isEmpty else { return nil }
+        guard !turn.rows.isEmpty else { return nil }
+        var events: [WatchEvent] = []
+        events.reserveCapacity(turn.rows.count)
+        for row in turn.rows { events.append(watcher.prevKv ? try self.eventWithPrevious(of: row) : Self.event(of: row)) }
         var header = self.header
         header.revision = next - 1
         return WatchResponse(header: header, watchID: watcher.id, events: events)
     }
 
+    /// One share of history: rows that the watch wants.
+    private struct Turn {
+        let watcher: Watcher
+        var rows: [Row] = []
+        /// The revision that the next turn begins at; nil when history ended first.
+        private(set) var next: Int64?
+        private var (revisions, bytes, seen) = (0, 0, 0)
+        private var last: Int64 = 0
+
+        init(_ watcher: Watcher) {
+            self.watcher = watcher
+        }
+
+        /// Whether this row still belongs to the turn, which may only end between revisions.
+        mutating func goesOn(with id: RowID) -> Bool {
+            if id.main != self.last {
+                if let row = self.rows.last, row.id.main == self.last { self.revisions += 1 }
+                if self.revisions >= revisionsPerTurn || self.bytes >= bytesPerTurn || self.seen >= rowsPerTurn {
+                    self.next = id.main
+                    return false
+                }
+                self.last = id.main
+            }
+            self.seen += 1
+            return true
+        }
+
+        mutating func take(_ row: Row) {
+            self.bytes += row.kv.key.count + row.kv.value.count
+            self.rows.append(row)
+        }
+    }
+
+    private func readRows(_ turn: inout Turn) throws(StoreError) {
+        let watcher = turn.watcher
+        let start = RowID.start(of: max(0, watcher.cursor))
+        try self.backend.forEach(in: .key, from: start, to: nil) { (key, value) throws(StoreError) in
+            guard let id = RowID(key) else { throw .damaged(.key, [UInt8](bytesOf: key), "is no revision") }
+            guard turn.goesOn(with: id) else { return false }
+            guard watcher.wants(id) else { return true }
+            guard let fields = RowFields(value) else { throw .damaged(.key, id.bytes, "has a value that is no KeyValue") }
+            let name = Key(fields.key)
+            guard watcher.range.contains(name), self.isKept(id, of: name) else { return true }
+            turn.take(Row(id: id, kv: try self.decode([UInt8](bytesOf: value), of: id)))
+            return true
+        }
+    }
+
+    /// Whether the last compaction leaves a row, be it gone through with or not.
+    private func isKept(_ id: RowID, of key: Key) -> Bool {
+        let compacted = self.compactRevision
+        return id.main > compacted || self.index.read(key) { $0.newest(atOrBefore: compacted) } == .some(id)
+    }
+
     private static func event(of row: Row) -> WatchEvent {
-        WatchEvent(type: row.isTombstone ? .delete : .put, kv: row.kv)
+        WatchEvent(type: row.id.isTombstone ? .delete : .put, kv: row.kv)
     }
 
     /// The event with the key as the revision before left it: nothing when the key was created, or when that is compacted.
-    private func eventWithPrevious(of row: Row) -> WatchEvent {
+    private func eventWithPrevious(of row: Row) throws(StoreError) -> WatchEvent {
         var event = Self.event(of: row)
-        guard row.isTombstone || row.kv.createRevision != row.main, row.main - 1 >= self.compactRevision else {
-            return event
-        }
-        event.prevKv = self.index[Key(row.kv.key)]?.at(row.main - 1)
+        let before = row.id.main - 1
+        guard row.id.isTombstone || row.kv.createRevision != row.id.main, before >= self.compactRevision else { return event }
+        if let id = self.index.read(Key(row.kv.key), { $0.at(before) }) ?? nil { event.prevKv = try self.row(id) }
         return event
     }
 }
+
+/// How much history one watch is read in one turn: etcd's own measure.
+private let revisionsPerTurn = 1000
+/// Bytes of events after which a turn ends.
+private let bytesPerTurn = 1 << 20
+/// Rows looked at in a turn, wanted or not.
+private let rowsPerTurn = 10_000

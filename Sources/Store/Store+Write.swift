@@ -2,112 +2,87 @@ internal import EtcdWire
 
 extension Store {
     mutating func put(_ request: PutRequest) throws(StoreError) -> PutResponse {
-        try self.check(request)
-        var response = self.putWithinWrite(request)
-        self.endWrite()
+        try self.checkLease(of: request)
+        try self.checkKey(of: request)
+        var response = try self.putWithinWrite(request)
+        try self.endWrite()
         response.header = self.header
         return response
     }
 
-    mutating func deleteRange(_ request: DeleteRangeRequest) -> DeleteRangeResponse {
-        var response = self.deleteRangeWithinWrite(request)
-        self.endWrite()
+    mutating func deleteRange(_ request: DeleteRangeRequest) throws(StoreError) -> DeleteRangeResponse {
+        var response = try self.deleteRangeWithinWrite(request)
+        try self.endWrite()
         response.header = self.header
         return response
     }
 
-    /// Whether what the put takes for granted is there.
-    func check(_ request: PutRequest) throws(StoreError) {
-        if request.lease != 0, self.leases[request.lease] == nil { throw .leaseNotFound }
+    func checkLease(of request: PutRequest) throws(StoreError) {
+        if request.lease != 0, self.leases.read(request.lease, { _ in true }) == nil { throw .leaseNotFound }
+    }
+
+    /// Whether the key is there whose value or lease is to be kept.
+    func checkKey(of request: PutRequest) throws(StoreError) {
         if request.ignoreValue || request.ignoreLease {
-            guard self.index[Key(request.key)]?.current != nil else { throw .keyNotFound }
+            guard self.index.read(Key(request.key), { $0.current != nil }) == true else { throw .keyNotFound }
         }
     }
 
     /// Carries out a put that was checked, as part of the change being written. Should the change have deleted the key
     /// whose value or lease is to be kept, there is none to keep (etcd stops there).
-    mutating func putWithinWrite(_ request: PutRequest) -> PutResponse {
+    mutating func putWithinWrite(_ request: PutRequest) throws(StoreError) -> PutResponse {
         let key = Key(request.key)
-        let previous = self.index[key]?.current
+        let (latest, previous) = self.index.read(key) { ($0.latest, $0.current) } ?? (nil, nil)
         let main = self.revision + 1
-        let kv = KeyValue(
+        var kv = KeyValue(
             key: request.key, createRevision: previous?.createRevision ?? main, modRevision: main,
-            version: (previous?.version ?? 0) + 1,
-            value: request.ignoreValue ? previous?.value ?? [] : request.value,
+            version: (previous?.version ?? 0) &+ 1, value: request.value,
             lease: request.ignoreLease ? previous?.lease ?? 0 : request.lease)
-        self.append(key, Row(main: main, sub: self.nextSub, isTombstone: false, kv: kv))
+        var response = PutResponse(header: ResponseHeader(revision: main))
+        if let latest, previous != nil, request.prevKv || request.ignoreValue {
+            let row = try self.row(latest)
+            if request.prevKv { response.prevKv = row }
+            if request.ignoreValue { kv.value = row.value }
+        }
+        try self.append(key, kv, isTombstone: false)
         self.move(key, from: previous?.lease ?? 0, to: kv.lease)
-        return PutResponse(header: ResponseHeader(revision: main), prevKv: request.prevKv ? previous : nil)
+        return response
     }
 
     /// Carries out a deletion as part of the change being written.
-    mutating func deleteRangeWithinWrite(_ request: DeleteRangeRequest) -> DeleteRangeResponse {
+    mutating func deleteRangeWithinWrite(_ request: DeleteRangeRequest) throws(StoreError) -> DeleteRangeResponse {
         let range = KeyRange(key: request.key, rangeEnd: request.rangeEnd)
-        let doomed = self.keys(in: range, at: self.readRevision).kvs
-        for kv in doomed { self.delete(kv) }
-        return DeleteRangeResponse(
-            header: ResponseHeader(revision: self.readRevision), deleted: Int64(doomed.count),
-            prevKvs: request.prevKv ? doomed : [])
+        let doomed = self.select(range, at: self.readRevision).found
+        var response = DeleteRangeResponse(deleted: Int64(doomed.count))
+        if request.prevKv {
+            for (_, id) in doomed { response.prevKvs.append(try self.row(id)) }
+        }
+        for (key, _) in doomed { try self.delete(key) }
+        response.header.revision = self.readRevision
+        return response
     }
 
-    private mutating func delete(_ kv: KeyValue) {
-        let key = Key(kv.key)
-        let main = self.revision + 1
-        let tombstone = KeyValue(key: kv.key, modRevision: main)
-        self.append(key, Row(main: main, sub: self.nextSub, isTombstone: true, kv: tombstone))
-        self.move(key, from: kv.lease, to: 0)
+    /// Deletes a key that is there.
+    mutating func delete(_ key: Key) throws(StoreError) {
+        let lease = self.index.read(key) { $0.current?.lease } ?? nil
+        try self.append(key, KeyValue(key: key.bytes, modRevision: self.revision + 1), isTombstone: true)
+        self.move(key, from: lease ?? 0, to: 0)
     }
 
-    private var nextSub: Int64 {
-        Int64(self.log.count - self.writeStart)
-    }
-
-    private mutating func append(_ key: Key, _ row: Row) {
-        self.log.append(row)
-        if self.index.update(key, { $0.append(row) }) == nil { self.index.set(key, History(row)) }
+    private mutating func append(_ key: Key, _ kv: KeyValue, isTombstone: Bool) throws(StoreError) {
+        let id = RowID(main: kv.modRevision, sub: Int64(self.written.count), isTombstone: isTombstone)
+        let row = Row(id: id, kv: kv)
+        try self.backend.put(id.bytes, row.bytes, in: .key)
+        self.written.append(row)
+        let current = isTombstone ? nil : Current(createRevision: kv.createRevision, version: kv.version, lease: kv.lease)
+        if self.index.update(key, { $0.append(id, current) }) == nil { self.index.set(key, History(id, current)) }
     }
 
     /// Makes what was written one revision, if there is anything, and tells the watches.
-    mutating func endWrite() {
-        guard self.log.count > self.writeStart else { return }
+    mutating func endWrite() throws(StoreError) {
+        guard !self.written.isEmpty else { return }
         self.revision += 1
-        self.notify(from: self.writeStart)
-        self.writeStart = self.log.count
-    }
-
-    mutating func compact(_ request: CompactionRequest) throws(StoreError) -> CompactionResponse {
-        let revision = request.revision
-        guard revision > self.compactRevision else { throw .compacted }
-        guard revision <= self.revision else { throw .futureRevision }
-        self.compactRevision = revision
-        var kept: [Row] = []
-        self.index.filter { $0.compact(at: revision) { kept.append($0) } }
-        kept.sort { $0.precedes($1) }
-        let newer = self.log.firstIndex(from: 0) { $0.main > revision }
-        self.log.replaceSubrange(0..<newer, with: kept)
-        self.writeStart = self.log.count
-        return CompactionResponse(header: self.header)
-    }
-
-    mutating func alarm(_ request: AlarmRequest) -> AlarmResponse {
-        let alarm = AlarmMember(memberID: request.memberID, alarm: request.alarm)
-        let place = self.alarms.firstIndex(of: alarm)
-        var answer: [AlarmMember] = []
-        switch request.action {
-        case .get:
-            answer = self.alarms.filter { request.alarm == .none || $0.alarm == request.alarm }
-        case .activate where alarm.alarm != .none:
-            if place == nil {
-                self.alarms.append(alarm)
-                self.alarms.sort { ($0.memberID, $0.alarm.rawValue) < ($1.memberID, $1.alarm.rawValue) }
-            }
-            answer = [alarm]
-        case .deactivate:
-            guard let place else { break }
-            self.alarms.remove(at: place)
-            answer = [alarm]
-        case .activate: break
-        }
-        return AlarmResponse(header: self.header, alarms: answer)
+        try self.notify()
+        self.written.removeAll(keepingCapacity: true)
     }
 }

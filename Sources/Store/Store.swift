@@ -1,12 +1,17 @@
 public import EtcdWire
 
-/// etcd's multi-version store as a state machine: log entries in, responses and watch responses out. It takes no clock, no
-/// randomness and no I/O, so that equal entries make equal stores, here and in a simulation.
+/// etcd's multi-version store as a state machine: log entries in, responses and watch responses out, rows in a ``Backend``.
+/// It takes no clock and no randomness and does no I/O of its own, so that equal entries make equal stores, here and in a
+/// simulation; and equal bytes in the backend, which are those etcd itself would have written.
 ///
 /// The caller appends a request to its log first (``validate(_:)`` tells whether it is worth it), then applies it, then
 /// answers. Watch responses pile up until ``nextWatchResponses(limit:)`` is called, which is to be done after the entries
-/// that caused them are durable.
-public struct Store: ~Copyable, Sendable {
+/// that caused them are durable. What was applied reaches the disk when the caller commits the backend, which it may do
+/// between any two entries, after ``prepareCommit()``: entries up to ``appliedIndex`` need not be applied again.
+///
+/// In memory are the key index (which row is which key's, at which revision), leases, users and roles, alarms, members and
+/// watches; values are read from the backend.
+public struct Store: ~Copyable {
     /// What differs between stores that hold the same data.
     public struct Options: Sendable, Hashable {
         public var clusterID: UInt64
@@ -25,6 +30,9 @@ public struct Store: ~Copyable, Sendable {
     }
 
     public let options: Options
+    public let backend: any Backend
+    /// Why nothing may be committed any more: a row could not be read or written, or was damaged. The caller stops.
+    public internal(set) var failure: StoreError?
     /// The revision of the last change; 1 when there was none.
     public internal(set) var revision: Int64 = 1
     /// History up to here is gone; -1 when none is.
@@ -33,21 +41,26 @@ public struct Store: ~Copyable, Sendable {
     public internal(set) var appliedIndex: UInt64 = 0
     public internal(set) var appliedTerm: UInt64 = 0
 
-    /// Every change that is not compacted, in order.
-    var log: [Row] = []
-    /// Where in `log` the change being written begins; its end while none is.
-    var writeStart = 0
-    /// The same changes by key.
+    /// Which rows each key has.
     var index = SortedMap<Key, History>()
+    /// The changes of the transaction being written.
+    var written: [Row] = []
+    /// The compaction whose rows are being removed.
+    var compaction: Compaction?
     var leases = SortedMap<Int64, Lease>()
     /// The leases again, by when they expire.
     var deadlines = SortedMap<Deadline, Int64>()
-    var alarms: [AlarmMember] = []
+    public internal(set) var alarms: [AlarmMember] = []
+    var auth = AuthState()
+    var membership = Membership()
     var hub = WatchHub()
 
-    /// An empty store.
-    public init(options: Options = Options()) {
-        self.options = options
+    /// The store whose rows are in a backend. Leases begin their time at `uptime`.
+    ///
+    /// - Throws: ``StoreError/isFatal`` errors alone: of the backend, and where its rows make no sense.
+    public init(backend: any Backend, options: Options = Options(), uptime: Duration = .zero) throws(StoreError) {
+        (self.backend, self.options) = (backend, options)
+        try self.load(uptime: uptime)
     }
 
     /// The header of a response made now.
@@ -71,47 +84,10 @@ public struct Store: ~Copyable, Sendable {
         case leaseRevoke(LeaseRevokeResponse)
         case leaseCheckpoint(LeaseCheckpointResponse)
         case alarm(AlarmResponse)
-        /// The entry asked for nothing, as a new leader's first does.
+        case auth(AuthResponse)
+        /// The members after a change of them.
+        case members([ClusterMember])
+        /// The entry asked for nothing that is answered, as a new leader's first does.
         case nothing
-    }
-
-    /// Applies one log entry. A request that fails changes nothing but ``appliedIndex``.
-    ///
-    /// - Parameters:
-    ///   - index: The entry's index, above ``appliedIndex``.
-    ///   - uptime: Time since some fixed point; a granted lease's deadline counts from it. Nothing else depends on it.
-    public mutating func apply(
-        _ request: InternalRaftRequest, index: UInt64, term: UInt64, uptime: Duration
-    ) -> ApplyResult {
-        precondition(index > self.appliedIndex, "entry \(index) applied after \(self.appliedIndex)")
-        self.appliedIndex = index
-        self.appliedTerm = term
-        do throws(StoreError) {
-            guard let operation = request.operation else {
-                guard request.unknown.isEmpty else { throw .unknownRequest }
-                return .success(.nothing)
-            }
-            try self.validate(operation)
-            return .success(try self.apply(operation, uptime: uptime))
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    private mutating func apply(
-        _ operation: InternalRaftRequest.Operation, uptime: Duration
-    ) throws(StoreError) -> ApplyResponse {
-        switch operation {
-        case .range(let request): .range(try self.range(request))
-        case .put(let request): .put(try self.put(request))
-        case .deleteRange(let request): .deleteRange(self.deleteRange(request))
-        case .txn(let request): .txn(try self.txn(request))
-        case .compaction(let request): .compaction(try self.compact(request))
-        case .leaseGrant(let request): .leaseGrant(try self.leaseGrant(request, uptime: uptime))
-        case .leaseRevoke(let request): .leaseRevoke(try self.leaseRevoke(request))
-        case .leaseCheckpoint(let request): .leaseCheckpoint(self.leaseCheckpoint(request))
-        case .alarm(let request): .alarm(self.alarm(request))
-        default: throw .unknownRequest
-        }
     }
 }

@@ -24,7 +24,7 @@ struct Watcher: Sendable {
     var pending: [WatchEvent] = []
     var isQueued = false
 
-    func wants(_ row: Row) -> Bool {
+    func wants(_ row: RowID) -> Bool {
         row.main >= self.cursor && !(row.isTombstone ? self.withoutDeletions : self.withoutPuts)
     }
 }

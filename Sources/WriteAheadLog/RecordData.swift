@@ -84,7 +84,7 @@ struct EntryView {
     init?(_ bytes: [UInt8], _ range: Range<Int>) {
         var reader = VarintReader(bytes, range)
         guard let raw = reader.field(0x08), raw <= 2, let kind = RaftEntry.Kind(rawValue: Int32(raw)),
-            let term = reader.field(0x10), let index = reader.field(0x18)
+            let term = reader.field(0x10), term > 0, let index = reader.field(0x18), index > 0
         else { return nil }
         if !reader.isAtEnd {
             guard let count = reader.field(0x22), count == UInt64(reader.end - reader.place) else { return nil }

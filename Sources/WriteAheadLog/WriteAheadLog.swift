@@ -185,6 +185,7 @@ public final class WriteAheadLog {
         // An empty state says nothing, and is not written; one without a term is none.
         let state = state == HardState() ? nil : state
         precondition(state.map { $0.term > 0 } ?? true, "a hard state has a term")
+        precondition(entries.allSatisfy { $0.term > 0 && $0.index > 0 }, "an entry has a term and an index")
         precondition(entries.allSatisfy { $0.kind == .normal || !$0.data.isEmpty }, "a change of members says which")
         var bytes: [UInt8] = []
         bytes.reserveCapacity(entries.reduce(64) { $0 + $1.data.count + 64 })

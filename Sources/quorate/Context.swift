@@ -48,6 +48,10 @@ protocol ControllerCommand: AsyncParsableCommand {
 
 extension ControllerCommand {
     mutating func run() async throws {
+        try await self.runWithController()
+    }
+
+    func runWithController() async throws {
         let command = self
         try await ControllerClient.with(self.server.address()) { client in
             let ask: @Sendable (String) -> String? = { question in

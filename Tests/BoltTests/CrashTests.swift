@@ -161,6 +161,9 @@ import Testing
             } else if !sticky, let snapshot = try? database.snapshot() {
                 #expect(try ModelBucket(snapshot.root) == committed, "operation \(fault)")
                 #expect(try disk.checked(ModelWorkload.path) == committed, "operation \(fault)")
+                snapshot.close()
+                try database.begin().rollback()
+                #expect(try database.inUseBytes == disk.report(ModelWorkload.path).pages * 1024, "operation \(fault)")
             }
         }
     }

@@ -44,6 +44,12 @@ import Testing
                 #expect(try ModelBucket(reader.snapshot.root) == reader.expected, "\(place): an older snapshot")
             }
             held.removeAll { $0.until <= round }
+            if held.isEmpty {
+                snapshot.close()
+                try database.begin().rollback()
+                let used = try disk.report(ModelWorkload.path).pages * 1024
+                #expect(database.inUseBytes == used, "\(place): every page is in use or free")
+            }
             if workload.random.chance(0.1) {
                 try database.defragment(transactionKeys: 50)
                 #expect(try disk.checked(ModelWorkload.path) == workload.expected, "\(place): after a defragmentation")

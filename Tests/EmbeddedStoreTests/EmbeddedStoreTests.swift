@@ -1,3 +1,4 @@
+import Bolt
 import EmbeddedStore
 import EtcdClient
 import EtcdWire
@@ -148,26 +149,87 @@ extension EmbeddedStore {
         try await store.close()
     }
 
-    @Test func checkpointsBoundTheLog() async throws {
+    @Test func snapshotsBoundTheLog() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let store = try await openStore(disk) { $0.checkpointEntries = 50 }
+        let store = try await openStore(disk) { $0.snapshotEntries = 50 }
         for round in 0..<400 { try await store.put("k\(round % 7)", "\(round)") }
         try await store.close()
-        #expect(try disk.list("/data/member/snap").count == 2)
+        #expect(try disk.list("/data/member/snap").count == 3, "two snapshots and the database")
         #expect(try disk.list("/data/member/wal").count <= 4)
-        let again = try await openStore(disk) { $0.checkpointEntries = 50 }
+        let again = try await openStore(disk) { $0.snapshotEntries = 50 }
         #expect(try await again.value("k0") == "399")
         #expect(try await again.put("k0", "x") == 402)
         let first = try await again.range(RangeRequest(key: bytes("k0"), revision: 2))
         #expect(first.kvs.map(\.value) == [bytes("0")])
         try await again.close()
+    }
 
-        // The newest state damaged: the one before and the log from there on do as well.
-        let newest = try #require(try disk.list("/data/member/snap").last)
-        try disk.flip(1, at: 40, of: "/data/member/snap/\(newest)")
-        let third = try await openStore(disk)
-        #expect(try await third.value("k0") == "x")
-        try await third.close()
+    /// The database lags behind the log, and a restart takes what it lacks from there.
+    @Test func theLogHasWhatTheDatabaseLacks() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let store = try await openStore(disk) { $0.commitRows = 10 }
+        for round in 0..<25 { try await store.put("k\(round % 7)", "\(round)") }
+        let crashed = disk.afterCrash(.nothingUnsynced)
+        let again = try await openStore(crashed) { $0.commitRows = 10 }
+        for round in 18..<25 { #expect(try await again.value("k\(round % 7)") == "\(round)") }
+        #expect(try await again.put("k", "v") == 27)
+        try await again.close()
+        try await store.close()
+    }
+
+    @Test func aDirectoryThatLacksAPartIsRefused() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        try await openStore(disk).close()
+        let path = "/data/member/snap/db"
+        try disk.rename(path, to: "/data/aside")
+        let state = "/data/member/snap/0000000000000001-0000000000000009.snap"
+        let file = try disk.open(state, .createNew)
+        try file.close()
+        let refusal = await #expect(throws: EmbeddedStoreError.self) { _ = try await openStore(disk) }
+        #expect(refusal?.code == .corrupt && refusal?.message.contains("kept its state in .snap files") == true)
+        try disk.remove(state)
+        try disk.rename("/data/aside", to: path)
+        try await openStore(disk).close()
+    }
+
+    /// A page of the database that is not what was written: named, and nothing is done from then on.
+    @Test func aDamagedDatabaseIsRefused() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let store = try await openStore(disk)
+        for round in 0..<200 { try await store.put("k\(round)", String(repeating: "v", count: 100)) }
+        try await store.close()
+        let path = "/data/member/snap/db"
+        let size = Int(try disk.stat(path)?.size ?? 0)
+        var refused = 0
+        for page in 2..<min(size / 4096, 14) {
+            let damaged = disk.afterCrash(.everything)
+            try damaged.flip(1, at: page * 4096 + 1, of: path)
+            do {
+                try await openStore(damaged).close()
+            } catch let error as EmbeddedStoreError {
+                #expect(error.code == .corrupt && error.message.contains(path), "page \(page): \(error)")
+                refused += 1
+            }
+        }
+        #expect(refused > 0)
+    }
+
+    @Test func compactionsGoOnByThemselves() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let store = try await openStore(disk)
+        for round in 0..<300 { try await store.put("k\(round % 5)", "\(round)") }
+        _ = try await store.compact(CompactionRequest(revision: 250))
+        #expect(try await store.range(RangeRequest(key: bytes("k0"), revision: 250)).count == 1)
+        await #expect(throws: EtcdError(.outOfRange, "etcdserver: mvcc: required revision has been compacted")) {
+            _ = try await store.range(RangeRequest(key: bytes("k0"), revision: 249))
+        }
+        try await store.close()
+        let file = try BoltFile(disk.open("/data/member/snap/db", .read))
+        let rows = try #require(try file.root.bucket("key"))
+        var (cursor, count) = (rows.cursor(), 0)
+        while try cursor.next() != nil { count += 1 }
+        #expect(count == 301 - 250 + 5)
+        #expect(try file.root.bucket("meta")?.entry("finishedCompactRev") != nil)
     }
 
     @Test func theFirstFailedSyncStopsIt() async throws {

@@ -51,6 +51,12 @@ import Testing
         }
     }
 
+    @Test func leaseRow() throws {
+        let row = LeaseRecord(id: Int64(Self.requestID), ttl: 600)
+        #expect(row.encoded() == Self.bytes("08 \(Self.requestIDVarint) 10d804"))
+        #expect(try LeaseRecord(decoding: row.encoded()) == row)
+    }
+
     /// A oneof is written even when its value is a default: that is how its being there shows.
     @Test func compareWithZero() throws {
         let compare = Compare.modRevision(of: Array("k".utf8), .equal, 0)

@@ -174,7 +174,10 @@ struct Model {
     func check(_ request: TxnRequest, puts: Bool) throws(StoreError) {
         for operation in self.holdsAll(request) ? request.success : request.failure {
             switch operation {
-            case .put(let request) where puts: try self.check(request)
+            case .put(let request) where puts:
+                // etcd looks for the key first here, and for the lease first in a put by itself.
+                if request.ignoreValue || request.ignoreLease, self.current[request.key] == nil { throw .keyNotFound }
+                try self.check(request)
             case .range(let request) where !puts && request.revision != 0:
                 if request.revision > self.revision { throw .futureRevision }
                 if request.revision < self.compactRevision { throw .compacted }

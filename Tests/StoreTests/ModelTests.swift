@@ -8,28 +8,28 @@ import Testing
 @Suite struct ModelTests {
     static let options = Store.Options(clusterID: 11, memberID: 22, minimumLeaseTTL: 2)
 
-    @Test(arguments: 0..<40)
-    func storeDoesWhatTheModelDoes(seed: UInt64) throws {
+    @Test(arguments: 0..<40, BackendKind.allCases)
+    func storeDoesWhatTheModelDoes(seed: UInt64, kind: BackendKind) throws {
         var operations = Operations(seed: seed)
         var model = Model()
-        var store = Store(options: Self.options)
+        var store = try Store(backend: kind.make(seed: seed), options: Self.options)
         var uptime = Duration.seconds(100)
         for index in UInt64(1)...400 {
             operations.revision = model.revision
             let operation = operations.next()
             uptime += .milliseconds(operations.roll(300))
             let expected = self.expect(operation, &model, store: store, uptime)
-            let request = InternalRaftRequest(operation: operation, header: RequestHeader(id: index))
-            let result = store.apply(request, index: index, term: 3, uptime: uptime)
+            let result = store.propose(operation, index: index, uptime: uptime)
             #expect(result == expected, "seed \(seed), entry \(index): \(operation)")
             guard result == expected else { return }
             #expect(store.revision == model.revision && store.compactRevision == model.compactRevision)
             if operations.chance(0.1) { try self.compareReads(&operations, model, store, seed) }
             if operations.chance(0.1) { self.compareLeases(&operations, &model, &store, uptime, seed) }
+            if operations.chance(0.3) { try store.compactionStep(limit: operations.roll(8)) }
             if operations.chance(0.02) {
-                let bytes = store.checkpoint()
-                store = try Store(checkpoint: bytes, options: Self.options, uptime: uptime)
-                #expect(store.checkpoint() == bytes, "seed \(seed), entry \(index)")
+                let before = store.description
+                store = try Store(backend: try kind.reopen(store), options: Self.options, uptime: uptime)
+                #expect(store.description == before, "seed \(seed), entry \(index)")
                 for (id, ttl) in model.leases { model.deadlines[id] = uptime + .seconds(ttl) }
             }
         }
@@ -114,22 +114,25 @@ import Testing
         #expect(store.nextLeaseDeadline == model.deadlines.values.min(), "seed \(seed)")
     }
 
-    /// Equal entries make equal bytes, whatever was read or watched in between.
-    @Test func equalEntriesMakeEqualCheckpoints() {
-        func run(watching: Bool) -> [UInt8] {
+    /// Equal entries make equal bytes, whatever was read or watched in between, and whenever compactions went on.
+    @Test func equalEntriesMakeEqualRows() throws {
+        func run(watching: Bool) throws -> [String: [String]] {
             var operations = Operations(seed: 99)
-            var store = Store(options: Self.options)
+            let backend = MemoryBackend()
+            var store = try Store(backend: backend, options: Self.options)
             for index in UInt64(1)...500 {
                 operations.revision = store.revision
                 if watching, index % 7 == 0 {
                     _ = store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 1))
                 }
-                let request = InternalRaftRequest(operation: operations.next())
-                _ = store.apply(request, index: index, term: 3, uptime: .seconds(watching ? Int(index) : 0))
-                if watching { _ = store.nextWatchResponses() }
+                _ = store.propose(operations.next(), index: index, uptime: .seconds(watching ? Int(index) : 0))
+                if watching { _ = try store.nextWatchResponses() }
+                if watching, index % 11 == 0 { try store.compactionStep(limit: 3) }
             }
-            return store.checkpoint()
+            try store.finishCompaction()
+            try store.prepareCommit()
+            return try backend.rows()
         }
-        #expect(run(watching: true) == run(watching: false))
+        #expect(try run(watching: true) == run(watching: false))
     }
 }

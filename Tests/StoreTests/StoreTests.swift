@@ -10,7 +10,7 @@ struct Bench: ~Copyable {
     var index: UInt64 = 0
 
     init(options: Store.Options = Store.Options()) {
-        self.store = Store(options: options)
+        self.store = .inMemory(options: options)
     }
 
     @discardableResult
@@ -59,7 +59,7 @@ struct Bench: ~Copyable {
     }
 
     @Test func malformedRequestsAreRefused() {
-        let store = Store(options: Store.Options(maximumTxnOps: 3))
+        let store = Store.inMemory(options: Store.Options(maximumTxnOps: 3))
         func refusal(_ operation: InternalRaftRequest.Operation) -> StoreError? {
             do throws(StoreError) {
                 try store.validate(operation)
@@ -99,7 +99,7 @@ struct Bench: ~Copyable {
     }
 
     @Test func unknownEntriesAreRefusedAndEmptyOnesPass() {
-        var store = Store()
+        var store = Store.inMemory()
         #expect(store.apply(InternalRaftRequest(), index: 1, term: 1, uptime: .zero) == .success(.nothing))
         let unknown = InternalRaftRequest(unknown: [0xA2, 0x51, 0x00])
         #expect(store.apply(unknown, index: 2, term: 1, uptime: .zero) == .failure(.unknownRequest))
@@ -126,7 +126,7 @@ struct Bench: ~Copyable {
         try bench.put("d")
         let watch = bench.store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0]))
         try bench.apply(.leaseRevoke(LeaseRevokeRequest(id: 7)))
-        let responses = bench.store.nextWatchResponses()
+        let responses = try bench.store.nextWatchResponses()
         #expect(responses.count == 1 && responses.first?.watchID == watch.watchID)
         #expect(responses.first?.events.map(\.kv.key) == ["a", "b", "c"].map(self.key))
         #expect(responses.first?.events.map(\.kv.modRevision) == [7, 7, 7])
@@ -166,7 +166,7 @@ struct Bench: ~Copyable {
         #expect(alarms(try bench.apply(request(.activate, corrupt))) == [corrupt])
         #expect(alarms(try bench.apply(request(.get, AlarmMember()))) == [corrupt, noSpace])
         #expect(alarms(try bench.apply(request(.get, AlarmMember(alarm: .noSpace)))) == [noSpace])
-        let reopened = try Store(checkpoint: bench.store.checkpoint(), uptime: .zero)
+        let reopened = try Store(backend: bench.store.backend)
         #expect(reopened.alarms == [corrupt, noSpace])
         #expect(alarms(try bench.apply(request(.deactivate, noSpace))) == [noSpace])
         #expect(alarms(try bench.apply(request(.deactivate, noSpace))) == [])

@@ -24,10 +24,13 @@ import Testing
                 if changed { model[key]? += 1 }
             }
             if step % 1500 == 700 {
-                map.filter { value in
-                    value += 1
-                    return value % 3 != 0
-                }
+                var next: Int?
+                repeat {
+                    next = map.filterSome(from: next) { value in
+                        value += 1
+                        return value % 3 != 0
+                    }
+                } while next != nil
                 model = model.mapValues { $0 + 1 }.filter { $0.value % 3 != 0 }
             }
             #expect(map[key] == model[key] && map.count == model.count, "seed \(seed)")

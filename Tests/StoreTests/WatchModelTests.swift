@@ -19,11 +19,11 @@ private struct Receiver {
 /// Watches of every kind over the changes of random requests, held to etcd's promises: ordered, unique, reliable, atomic,
 /// resumable, with the right previous values, filters, and end by compaction.
 @Suite struct WatchModelTests {
-    @Test(arguments: 0..<40)
-    func watchesTellTheHistory(seed: UInt64) throws {
+    @Test(arguments: 0..<40, BackendKind.allCases)
+    func watchesTellTheHistory(seed: UInt64, kind: BackendKind) throws {
         var operations = Operations(seed: 1000 + seed)
         var model = Model()
-        var store = Store(options: ModelTests.options)
+        var store = try Store(backend: kind.make(seed: seed), options: ModelTests.options)
         var receivers: [Int64: Receiver] = [:]
         for index in UInt64(1)...600 {
             operations.revision = model.revision
@@ -31,18 +31,19 @@ private struct Receiver {
             // Compactions make history end for those behind; a few are enough.
             if case .compaction = operation, operations.chance(0.5) { continue }
             if (try? store.validate(operation)) != nil { _ = try? model.apply(operation, uptime: .zero) }
-            _ = store.apply(InternalRaftRequest(operation: operation), index: index, term: 3, uptime: .zero)
+            _ = store.propose(operation, index: index)
             #expect(store.revision == model.revision)
             if operations.chance(0.1) { Self.open(&store, &receivers, &operations) }
             Self.pauseAndResume(&store, &receivers, &operations)
-            if operations.chance(0.4) { Self.take(&store, &receivers, model, seed, limit: operations.roll(4)) }
+            if operations.chance(0.3) { try store.compactionStep(limit: operations.roll(8)) }
+            if operations.chance(0.4) { try Self.take(&store, &receivers, model, seed, limit: operations.roll(4)) }
             if operations.chance(0.03) { Self.checkProgress(store, receivers, model, seed) }
         }
         for (id, receiver) in receivers where receiver.isPaused && receiver.canceledAt == nil {
             store.resumeWatch(id)
             receivers[id]?.isPaused = false
         }
-        while store.hasWatchResponses { Self.take(&store, &receivers, model, seed, limit: 3) }
+        while store.hasWatchResponses { try Self.take(&store, &receivers, model, seed, limit: 3) }
 
         var (complete, canceled) = (0, 0)
         for (id, receiver) in receivers {
@@ -90,8 +91,8 @@ private struct Receiver {
 
     private static func take(
         _ store: inout Store, _ receivers: inout [Int64: Receiver], _ model: Model, _ seed: UInt64, limit: Int
-    ) {
-        for response in store.nextWatchResponses(limit: limit) {
+    ) throws {
+        for response in try store.nextWatchResponses(limit: limit) {
             guard var receiver = receivers[response.watchID] else {
                 Issue.record("seed \(seed): a response to no watch: \(response)")
                 continue
@@ -151,10 +152,10 @@ private struct Receiver {
     }
 
     /// A watch that goes on from the last revision it was told of misses nothing and is told nothing twice.
-    @Test(arguments: 0..<10)
-    func watchesResume(seed: UInt64) throws {
+    @Test(arguments: 0..<10, BackendKind.allCases)
+    func watchesResume(seed: UInt64, kind: BackendKind) throws {
         var operations = Operations(seed: 5000 + seed)
-        var store = Store(options: ModelTests.options)
+        var store = try Store(backend: kind.make(seed: seed), options: ModelTests.options)
         var model = Model()
         var events: [WatchEvent] = []
         var request = WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 2, prevKv: true)
@@ -163,14 +164,14 @@ private struct Receiver {
             let operation = operations.next()
             if case .compaction = operation { continue }
             if (try? store.validate(operation)) != nil { _ = try? model.apply(operation, uptime: .zero) }
-            _ = store.apply(InternalRaftRequest(operation: operation), index: index, term: 3, uptime: .zero)
+            _ = store.propose(operation, index: index)
             guard operations.chance(0.1) else { continue }
             if operations.chance(0.3) {
-                store = try Store(checkpoint: store.checkpoint(), options: ModelTests.options, uptime: .zero)
+                store = try Store(backend: try kind.reopen(store), options: ModelTests.options)
             }
             let id = store.createWatch(request).watchID
             while store.hasWatchResponses {
-                for response in store.nextWatchResponses() {
+                for response in try store.nextWatchResponses() {
                     events += response.events
                     request.startRevision = response.header.revision + 1
                 }

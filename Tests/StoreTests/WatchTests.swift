@@ -18,7 +18,7 @@ import Testing
             ids.append(bench.store.createWatch(request).watchID)
         }
         try bench.put("/a/k", "v")
-        let responses = bench.store.nextWatchResponses()
+        let responses = try bench.store.nextWatchResponses()
         #expect(Set(responses.map(\.watchID)) == Set(ids) && responses.count == 1000)
         #expect(responses.allSatisfy { $0.events.count == 1 && $0.events[0].kv.value == self.key("v") })
         #expect(bench.store.hasWatchResponses == false)
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func refusals() {
-        var store = Store()
+        var store = Store.inMemory()
         let compacted = "etcdserver: mvcc: required revision has been compacted"
         let negative = store.createWatch(WatchCreateRequest(key: [1], startRevision: -1))
         #expect(negative.created && negative.canceled && negative.watchID == -1 && negative.cancelReason == compacted)
@@ -49,7 +49,7 @@ import Testing
         for number in 0..<5000 { try bench.put("/long/\(number % 100)") }
         let long = bench.store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 2)).watchID
         let short = bench.store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 5000)).watchID
-        let first = bench.store.nextWatchResponses()
+        let first = try bench.store.nextWatchResponses()
         #expect(first.map(\.watchID) == [long, short])
         #expect(first[0].events.count < 2000 && first[1].events.count == 2)
         #expect(first[0].header.revision == first[0].events.last?.kv.modRevision)
@@ -58,7 +58,7 @@ import Testing
         // Changes made meanwhile come after what is still missing.
         try bench.put("/now")
         while bench.store.hasWatchResponses {
-            for response in bench.store.nextWatchResponses() where response.watchID == long { events += response.events }
+            for response in try bench.store.nextWatchResponses() where response.watchID == long { events += response.events }
         }
         #expect(events.map(\.kv.modRevision) == Array(2...5002))
     }
@@ -68,13 +68,13 @@ import Testing
         let id = bench.store.createWatch(WatchCreateRequest(key: self.key("k"))).watchID
         try bench.put("k", "1")
         bench.store.pauseWatch(id)
-        #expect(bench.store.nextWatchResponses().isEmpty)
+        #expect(try bench.store.nextWatchResponses().isEmpty)
         try bench.put("k", "2")
         try bench.put("k", "3")
         try bench.apply(.compaction(CompactionRequest(revision: 3)))
         #expect(bench.store.hasWatchResponses == false)
         bench.store.resumeWatch(id)
-        let responses = bench.store.nextWatchResponses()
+        let responses = try bench.store.nextWatchResponses()
         #expect(responses.count == 1 && responses[0].canceled && responses[0].compactRevision == 3)
         #expect(responses[0].watchID == id && bench.store.watchCount == 0)
     }
@@ -87,7 +87,7 @@ import Testing
         bench.store.pauseWatch(id)
         bench.store.resumeWatch(id)
         for name in ["a", "b", "c", "d", "e"] { try bench.put(name) }
-        let events = bench.store.nextWatchResponses().flatMap(\.events)
+        let events = try bench.store.nextWatchResponses().flatMap(\.events)
         #expect(events.map(\.kv.modRevision) == [5, 6])
     }
 
@@ -100,7 +100,7 @@ import Testing
         try bench.put("c")
         try bench.apply(.compaction(CompactionRequest(revision: 4)))
         _ = bench.store.createWatch(WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 4, prevKv: true))
-        let events = bench.store.nextWatchResponses().flatMap(\.events)
+        let events = try bench.store.nextWatchResponses().flatMap(\.events)
         #expect(events.map(\.kv.modRevision) == [4, 5])
         #expect(events.first?.type == .delete && events.first?.prevKv == nil)
     }

@@ -139,6 +139,57 @@ import Testing
         try await member.waitUntilHealthy()
     }
 
+    /// A member that joins a restored cluster is sent a snapshot: its log begins after it.
+    @Test(arguments: EtcdVersion.enabled) func aLogThatBeginsWithALeadersSnapshot(_ version: EtcdVersion) async throws {
+        let binary = try EtcdBinary.find(version)
+        let source = try await EtcdProcess.start(binary)
+        try await source.etcdctl("put", "key", "value")
+        let snapshot = "\(source.directory.path)/snapshot"
+        try await source.etcdctl("snapshot", "save", snapshot)
+        source.kill()
+        let ports = try Loopback.freePorts(4)
+        let leader = try EtcdProcess(binary, name: "leader", ports: Array(ports[..<2]))
+        let url = "leader=\(leader.peerURL)"
+        let output = try await Command.run(
+            version == .v34 ? binary.etcdctl : binary.etcdutl,
+            [
+                "snapshot", "restore", snapshot, "--data-dir=\(leader.dataDirectory)", "--name=leader",
+                "--initial-cluster=\(url)", "--initial-advertise-peer-urls=\(leader.peerURL)",
+            ])
+        #expect(output.status == 0, "\(output.text)")
+        try leader.start()
+        try await leader.waitUntilHealthy()
+        for number in 0..<5 { try await leader.etcdctl("put", "key\(number)", "value") }
+        let joiner = try EtcdProcess(binary, name: "joiner", ports: Array(ports[2...]), cluster: [url], isJoining: true)
+        try await leader.etcdctl("member", "add", "joiner", "--peer-urls=\(joiner.peerURL)")
+        try joiner.start()
+        try await joiner.waitUntilHealthy()
+        for number in 0..<5 { try await joiner.etcdctl("put", "key\(number)", "again") }
+        leader.kill()
+        joiner.kill()
+
+        let survey = try LogReader.survey(Self.wal(joiner), disk: Self.disk)
+        #expect(survey.findings == [] && survey.snapshots.count == 2)
+        let base = try #require(survey.snapshots.last)
+        #expect(base.index > 1 && survey.firstIndex == base.index + 1 && survey.lastIndex > survey.firstIndex)
+        var (ours, theirs) = (
+            try LogReader.entries(Self.wal(joiner), after: base.index, disk: Self.disk),
+            try LogReader.entries(Self.wal(leader), after: base.index, disk: Self.disk)
+        )
+        let entries = try ours.rest()
+        #expect(entries.count == Int(survey.lastIndex - base.index))
+        let common = min(entries.count, Int(survey.state.commit - base.index))
+        #expect(common >= 5)
+        #expect(try theirs.rest().prefix(common) == entries[..<common])
+        do throws(WALError) {
+            _ = try LogReader.entries(Self.wal(joiner), after: 0, disk: Self.disk)
+            Issue.record("entries that only the leader has")
+        } catch {
+            #expect(error.code == .gap && error.message.contains("entries 1 to \(base.index) are missing"))
+        }
+        #expect(try Self.files(joiner).newest(of: survey.validSnapshots).snapshot == base)
+    }
+
     // MARK: Locks
 
     @Test(arguments: EtcdVersion.enabled) func aRunningMembersLogIsLocked(_ version: EtcdVersion) async throws {

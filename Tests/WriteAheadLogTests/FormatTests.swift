@@ -59,6 +59,30 @@ func hex(_ text: String) -> [UInt8] {
         #expect(try RaftSnapshot(decoding: whole.encoded()) == whole)
     }
 
+    /// A record's data is taken for what it is by its form alone.
+    @Test func noRecordReadsAsOneOfAnotherKind() {
+        let confState = ConfState(voters: [1, 300], learners: [2])
+        var samples: [(WALRecord.Kind, [UInt8])] = [
+            (.snapshot, WALSnapshot().encoded()), (.snapshot, WALSnapshot(index: 1, term: 2, confState: confState).encoded()),
+            (.state, HardState(term: 1, vote: 0, commit: 0).encoded()),
+            (.state, HardState(term: 2, vote: 2, commit: 2).encoded()),
+            (.state, HardState(term: .max, vote: .max, commit: .max).encoded()),
+        ]
+        for data in [[], [1], [0x08, 0x01]] as [[UInt8]] {
+            for kind in [RaftEntry.Kind.normal, .confChange, .confChangeV2] where kind == .normal || !data.isEmpty {
+                samples.append((.entry, RaftEntry(kind: kind, term: 1, index: .max, data: data).encoded()))
+            }
+        }
+        for (kind, data) in samples {
+            for other in [WALRecord.Kind.entry, .state, .snapshot] {
+                #expect((RecordContent(other, data, data.indices) != nil) == (kind == other), "\(kind) as \(other): \(data)")
+            }
+        }
+        for data in ["080010011801 00", "08001001", "0800100018 01", "0800100118 00", "08021001180122 00", "0880001001 1801"] {
+            #expect(RecordContent(.entry, hex(data), hex(data).indices) == nil, "\(data)")
+        }
+    }
+
     @Test func segmentNames() {
         let name = SegmentName(sequence: 0xab, index: 0x1_0000)
         #expect(name.description == "00000000000000ab-0000000000010000.wal")

@@ -45,7 +45,7 @@ enum WatchBenchmark: Benchmark {
         var table = Table(
             title: "One change told to \(self.watches) watches",
             columns: ["", "p50 ms", "p99 ms", "batches", "responses"])
-        table.rows.append(self.stateMachine())
+        table.rows.append(try self.stateMachine())
         table.rows.append(try await self.embedded(settings))
         table.notes = [
             "state machine: applying the put and taking what is to be told. A batch is one call that takes all responses.",
@@ -54,8 +54,8 @@ enum WatchBenchmark: Benchmark {
         return table
     }
 
-    private static func stateMachine() -> [String] {
-        var store = Store()
+    private static func stateMachine() throws -> [String] {
+        var store = Store.inMemory()
         for _ in 0..<self.watches {
             _ = store.createWatch(WatchCreateRequest(key: Array("/registry/".utf8), rangeEnd: Array("/registry0".utf8)))
         }
@@ -67,7 +67,7 @@ enum WatchBenchmark: Benchmark {
             _ = store.apply(request, index: index, term: 1, uptime: .zero)
             (batches, responses) = (0, 0)
             while store.hasWatchResponses {
-                responses += store.nextWatchResponses().count
+                responses += try store.nextWatchResponses().count
                 batches += 1
             }
             times.append((ContinuousClock.now - start).seconds)

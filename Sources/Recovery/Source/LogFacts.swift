@@ -13,6 +13,21 @@ public struct TermRun: Sendable, Hashable {
     }
 }
 
+/// Entries that follow one another without a gap: all of a sound log, and what lies between damage and damage of another.
+public struct LogStretch: Sendable, Hashable {
+    /// Oldest first.
+    public var runs: [TermRun] = []
+    /// The first and last of the log's segments that hold them.
+    public var segments: ClosedRange<Int>
+    /// Committed up to here, as far as was written until then.
+    public var commit: UInt64 = 0
+    /// What follows the last entry and may have been acknowledged; nil where nothing does.
+    public var damage: Finding?
+
+    public var firstIndex: UInt64 { self.runs.first?.first ?? 0 }
+    public var lastIndex: UInt64 { self.runs.last?.last ?? 0 }
+}
+
 /// One segment of a log.
 public struct SegmentFacts: Sendable, Hashable {
     public var name: SegmentName
@@ -23,7 +38,8 @@ public struct SegmentFacts: Sendable, Hashable {
     /// When it was last written to: no entry in it came later.
     public var modified: Timestamp
     public var entries: Int64 = 0
-    /// The highest index among its entries; 0 where it has none.
+    /// The lowest and highest index among its entries; 0 where it has none.
+    public var firstIndex: UInt64 = 0
     public var lastIndex: UInt64 = 0
 }
 
@@ -36,13 +52,15 @@ public struct LogFacts: Sendable, Hashable {
     /// The last hard state: term, vote, and commit index as far as it was written.
     public var state = HardState()
     public var snapshots: [WALSnapshot] = []
-    /// The entries, oldest first; they follow one another from the first to the last.
-    public var runs: [TermRun] = []
+    /// The entries, oldest first. More than one where something is damaged or missing, or a leader's snapshot skipped entries.
+    public var stretches: [LogStretch] = []
     /// Entries that a later leader's replaced.
     public var replaced: Int64 = 0
     public var end: LogEnd = .clean
     public var findings: [Finding] = []
 
+    /// The entries of the last stretch.
+    public var runs: [TermRun] { self.stretches.last?.runs ?? [] }
     /// Of the first and last entry; 0 where there is none.
     public var firstIndex: UInt64 { self.runs.first?.first ?? 0 }
     public var lastIndex: UInt64 { self.runs.last?.last ?? 0 }

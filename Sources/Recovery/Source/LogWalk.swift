@@ -11,8 +11,8 @@ struct LogWalk {
     private var findings = FindingLog()
     private var done: Int64 = 0
     private var total: Int64 = 0
-    /// Whether entries may be missing before the next.
-    private var isBroken = false
+    /// Why the next entry begins a stretch, where it does.
+    private var isBroken = true
 
     /// - Parameter visit: Called with every entry in the order they were written, those included that others replace.
     static func run(
@@ -56,9 +56,10 @@ struct LogWalk {
                 start = try self.read(from: start, visit)
             } catch {
                 guard error.code != .disk else { throw RecoveryError(error) }
-                self.findings.add(Finding(RecoveryError(error)))
+                let finding = Finding(RecoveryError(error))
+                self.findings.add(finding)
                 self.facts.end = .damaged(file: error.path, offset: error.offset ?? 0, what: error.message)
-                self.isBroken = true
+                self.endStretch(finding)
                 start = max(start + 1, (self.facts.segments.firstIndex { $0.path == error.path } ?? start) + 1)
             }
         }
@@ -86,10 +87,13 @@ struct LogWalk {
         }
         if stop < self.facts.segments.count {
             let (last, next) = (self.facts.segments[stop - 1], self.facts.segments[stop])
-            self.findings.add(last.path, at: last.usedBytes, "the log goes on in \(next.name): segments between are missing")
-            self.isBroken = true
+            let finding = Finding(
+                last.path, at: last.usedBytes, "the log goes on in \(next.name): segments between are missing")
+            self.findings.add(finding)
+            self.endStretch(finding)
         } else if let end = cursor.end {
-            self.facts.end = self.isBroken ? self.facts.end : end
+            self.facts.end = end
+            self.endStretch(nil)
             if case .torn(let file, let offset) = end {
                 self.findings.add(
                     file, at: offset, "torn tail, recoverable: the last write was interrupted, and never acknowledged",
@@ -122,50 +126,72 @@ struct LogWalk {
         case .snapshot(let snapshot):
             self.facts.snapshots.append(snapshot)
             // A leader's snapshot stands in for the entries up to it.
-            if snapshot.index > self.facts.lastIndex, !self.facts.runs.isEmpty { self.facts.runs = [] }
+            if snapshot.index > self.facts.lastIndex, !self.isBroken { self.endStretch(nil) }
         case .crc: break
         case .entry(let entry):
-            self.facts.segments[segment].entries += 1
-            self.facts.segments[segment].lastIndex = max(self.facts.segments[segment].lastIndex, entry.index)
-            self.place(entry, item, path)
+            self.count(entry, of: segment)
+            self.place(entry, item, of: segment)
             visit(entry, item, &self.findings)
         }
     }
 
+    private mutating func count(_ entry: RaftEntry, of segment: Int) {
+        let isFirst = self.facts.segments[segment].entries == 0
+        self.facts.segments[segment].entries += 1
+        self.facts.segments[segment].firstIndex =
+            isFirst
+            ? entry.index : min(self.facts.segments[segment].firstIndex, entry.index)
+        self.facts.segments[segment].lastIndex = max(self.facts.segments[segment].lastIndex, entry.index)
+    }
+
+    private mutating func endStretch(_ damage: Finding?) {
+        if !self.isBroken, let last = self.facts.stretches.indices.last {
+            self.facts.stretches[last].commit = self.facts.state.commit
+            self.facts.stretches[last].damage = damage
+        }
+        self.isBroken = true
+    }
+
     /// Puts an entry where it belongs: behind the last, or in the place of what a former leader wrote.
-    private mutating func place(_ entry: RaftEntry, _ item: LogItem, _ path: String) {
-        guard let last = self.facts.runs.last else {
-            self.facts.runs = [TermRun(term: entry.term, first: entry.index, last: entry.index)]
+    private mutating func place(_ entry: RaftEntry, _ item: LogItem, of segment: Int) {
+        let path = self.facts.segments[segment].path
+        if !self.isBroken, entry.index > self.facts.lastIndex + 1 {
+            let finding = Finding(
+                path, at: item.offset, "entries are missing: after \(self.facts.lastIndex) comes \(entry.index)")
+            self.findings.add(finding)
+            self.endStretch(finding)
+        }
+        guard !self.isBroken, let last = self.facts.stretches.indices.last else {
+            let run = TermRun(term: entry.term, first: entry.index, last: entry.index)
+            self.facts.stretches.append(LogStretch(runs: [run], segments: segment...segment))
             self.isBroken = false
             return
         }
-        if entry.index > last.last + 1 {
-            if !self.isBroken {
-                self.findings.add(
-                    path, at: item.offset, "entries are missing: after \(last.last) comes \(entry.index)")
-            }
-            // What follows is all that can be relied on to be whole.
-            self.facts.runs = [TermRun(term: entry.term, first: entry.index, last: entry.index)]
-            self.isBroken = false
+        if entry.index == self.facts.lastIndex + 1, entry.term == self.facts.lastTerm {
+            self.facts.stretches[last].runs[self.facts.stretches[last].runs.count - 1].last = entry.index
+            self.facts.stretches[last].segments = self.facts.stretches[last].segments.lowerBound...segment
             return
         }
-        if entry.index <= last.last {
-            self.facts.replaced += Int64(last.last - entry.index + 1)
-            while let run = self.facts.runs.last, run.last >= entry.index {
-                self.facts.runs.removeLast()
+        var stretch = self.facts.stretches[last]
+        stretch.segments = stretch.segments.lowerBound...segment
+        if entry.index <= stretch.lastIndex {
+            self.facts.replaced += Int64(clamping: stretch.lastIndex - entry.index + 1)
+            while let run = stretch.runs.last, run.last >= entry.index {
+                stretch.runs.removeLast()
                 if run.first < entry.index {
-                    self.facts.runs.append(TermRun(term: run.term, first: run.first, last: entry.index - 1))
+                    stretch.runs.append(TermRun(term: run.term, first: run.first, last: entry.index - 1))
                 }
             }
         }
-        if let before = self.facts.runs.last, before.term > entry.term {
+        if let before = stretch.runs.last, before.term > entry.term {
             self.findings.add(
                 path, at: item.offset, "entry \(entry.index) is of term \(entry.term), after one of term \(before.term)")
         }
-        if let before = self.facts.runs.last, before.term == entry.term {
-            self.facts.runs[self.facts.runs.count - 1].last = entry.index
+        if let before = stretch.runs.last, before.term == entry.term {
+            stretch.runs[stretch.runs.count - 1].last = entry.index
         } else {
-            self.facts.runs.append(TermRun(term: entry.term, first: entry.index, last: entry.index))
+            stretch.runs.append(TermRun(term: entry.term, first: entry.index, last: entry.index))
         }
+        self.facts.stretches[last] = stretch
     }
 }

@@ -99,7 +99,9 @@ enum CrossCheck {
             let what = "the log begins at entry \(log.firstIndex), but the database has applied entries up to \(index) only"
             return [Finding(log.segments[0].path, at: 0, what)]
         }
-        if database.term > 0, let term = log.term(at: index), term != database.term {
+        if database.term > 0, MetaBucket.keepsTerm(database.clusterVersion), let term = log.term(at: index),
+            term != database.term
+        {
             let what = "the database has applied entry \(index) of term \(database.term), which is of term \(term) in the log"
             return [Finding(database.path, at: 0, what)]
         }

@@ -4,34 +4,68 @@ internal import Platform
 
 struct Restore: ControllerCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Bring a cluster back from a snapshot.",
+        abstract: "Bring a cluster back: through the controller, or from files into a new data directory.",
         discussion: """
-            Without --approve, lets the controller read the snapshot, prints what would be done, and ends with code 3; the \
-            restore then waits for approval. With it, does it, shows each phase, and prints \
-            the report. Old data is moved aside, never deleted; the cluster gets a new id.
+            With a cluster's name: without --approve, lets the controller read the snapshot, prints what would be done, and \
+            ends with code 3; the restore then waits for approval. With it, does it, shows each phase, and prints the report. \
+            Old data is moved aside, never deleted; the cluster gets a new id.
+
+            With --data-dir: makes a data directory that etcd boots from as a new cluster, with no controller and no etcd \
+            running. --from repeats, and takes snapshots, databases, data directories and directories of *.wal in any order: \
+            the newest database at or before the target is taken, and the log of the survivor that knows most is applied to \
+            it. The sources are not changed. The report is printed, and written beside the directory. Revisions are moved on \
+            past all that clients can have seen, and marked compacted, so that no client goes on from a revision that meant \
+            something else; leases keep the time they had left.
 
             Examples:
               quorate restore orders
-              quorate restore orders --approve
               quorate restore orders --from backups/orders/orders-20261122T230000Z.snapshot --approve
+              quorate restore --from snapshot.db --data-dir ./new --name m1 --initial-cluster m1=http://10.0.0.1:2380
+              quorate restore --from snapshot.db --from ./data/m1 --from ./data/m3 --data-dir ./new
+              quorate restore --from ./data/m1 --data-dir ./new --before-delete /registry/pods/default/db
             """)
 
-    @Argument(help: "The cluster's name.")
-    var name: String
+    @Argument(help: "The cluster's name; not with --data-dir.")
+    var name: String?
 
-    @Option(name: .long, help: ArgumentHelp("A snapshot's file or URI; the newest good one without.", valueName: "uri"))
-    var from: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A snapshot's file or URI; the newest good one without. With --data-dir: any file or directory of etcd; repeats.",
+            valueName: "uri"))
+    var from: [String] = []
 
     @Flag(name: .long, help: "Carry it out.")
     var approve = false
 
+    @OptionGroup(title: "Into a new data directory") var files: RestoreFileOptions
     @OptionGroup var server: ServerOptions
+
+    func validate() throws {
+        guard self.files.isGiven else {
+            guard self.name != nil else { throw ValidationError("Give a cluster's name, or --from and --data-dir.") }
+            guard self.from.count < 2 else {
+                throw ValidationError("A cluster is restored from one snapshot; give --from once.")
+            }
+            return
+        }
+        guard self.files.dataDir != nil else { throw ValidationError("Give --data-dir, the directory to make.") }
+        guard self.name == nil, !self.approve, self.server.server == nil else {
+            throw ValidationError("With --data-dir no controller takes part: leave out the name, --approve and --server.")
+        }
+        guard !self.from.isEmpty else { throw ValidationError("Give --from, what to restore from.") }
+    }
+
+    mutating func run() async throws {
+        guard self.files.isGiven else { return try await self.runWithController() }
+        try self.files.run(from: self.from, Output.standard(), disk: RealDisk())
+    }
 
     /// How long the controller has to read the snapshot and say what a restore would do.
     private static let patience: Duration = .seconds(120)
 
     func run(in context: Context) async throws {
-        let cluster = try await context.client.get(EtcdCluster.self, self.name)
+        let cluster = try await context.client.get(EtcdCluster.self, self.cluster)
         let restore = try await self.request(in: context)
         guard self.approve else {
             let proposed = try await self.proposal(restore, in: context)
@@ -52,6 +86,9 @@ struct Restore: ControllerCommand {
             }
         }
     }
+
+    /// Given, as ``validate()`` made sure.
+    private var cluster: String { self.name ?? "" }
 
     /// Waits until the controller has read the snapshot.
     private func proposal(_ restore: EtcdRestore, in context: Context) async throws -> EtcdRestore {
@@ -76,9 +113,9 @@ struct Restore: ControllerCommand {
 
     /// The restore that waits for approval, or a new one; approved when that was asked for.
     private func request(in context: Context) async throws -> EtcdRestore {
-        let source = self.from.map(RestoreSource.uri)
+        let source = self.from.first.map(RestoreSource.uri)
         let waiting = try await context.client.list(EtcdRestore.self).items
-            .filter { $0.spec.clusterRef == self.name && $0.spec.source.from == source }
+            .filter { $0.spec.clusterRef == self.cluster && $0.spec.source.from == source }
             .filter { !$0.spec.approved && $0.status.phase.awaits }
             .max { $0.metadata.name < $1.metadata.name }
         if let waiting {
@@ -86,7 +123,8 @@ struct Restore: ControllerCommand {
             return try await context.client.patch(EtcdRestore.self, waiting.metadata.name, #"{"spec":{"approved":true}}"#)
         }
         var restore = EtcdRestore(
-            metadata: ObjectMeta(name: context.now.name(after: self.name)), spec: EtcdRestoreSpec(clusterRef: self.name))
+            metadata: ObjectMeta(name: context.now.name(after: self.cluster)),
+            spec: EtcdRestoreSpec(clusterRef: self.cluster))
         restore.spec.source = RestoreSource(from: source)
         restore.spec.approved = self.approve
         return try await context.client.create(restore)

@@ -1,0 +1,156 @@
+internal import EtcdWire
+internal import Platform
+internal import WriteAheadLog
+
+/// All that the sources of a restore hold, as far as is needed to choose among them.
+struct RestoreEvidence {
+    /// A stretch of a source's log.
+    struct Log {
+        var source: Int
+        var facts: LogFacts
+        var stretch: LogStretch
+    }
+
+    var sources: [RecoverySource] = []
+    var logs: [Log] = []
+    var databases: [DatabaseLook] = []
+    /// Databases that cannot be read at all.
+    var unreadable: [Finding] = []
+    /// Of all logs.
+    var logFacts: [LogFacts] = []
+    /// Paths of the sources they are of.
+    var clusters: [(path: String, id: UInt64)] = []
+
+    init(_ paths: [String], disk: any Disk, progress: ProgressReport?) throws(RecoveryError) {
+        for path in paths { try self.add(path, disk, progress) }
+    }
+
+    private mutating func add(_ path: String, _ disk: any Disk, _ progress: ProgressReport?) throws(RecoveryError) {
+        let source = try RecoverySource.open(path, disk: disk)
+        let place = self.sources.count
+        self.sources.append(source)
+        for file in [source.database].compactMap(\.self) + source.received {
+            do throws(RecoveryError) {
+                self.databases.append(try DatabaseLook(file, source: place, disk: disk))
+            } catch {
+                guard error.code != .disk else { throw error }
+                self.unreadable.append(Finding(error))
+            }
+        }
+        guard let directory = source.log else { return }
+        let facts = try LogWalk.run(directory, disk: disk, progress: progress)
+        if let metadata = facts.metadata { self.clusters.append((source.path, metadata.clusterID)) }
+        self.logFacts.append(facts)
+        for stretch in facts.stretches { self.logs.append(Log(source: place, facts: facts, stretch: stretch)) }
+    }
+
+    var candidates: [LogChoice.Candidate] {
+        self.logs.map {
+            LogChoice.Candidate(runs: $0.stretch.runs, commit: $0.stretch.commit, isDamaged: $0.stretch.damage != nil)
+        }
+    }
+
+    /// Refuses sources of different clusters: a log's metadata says of which it is, and a database has its members.
+    func checkCluster(_ request: RestoreRequest) throws(RecoveryError) {
+        guard !request.allowsForeignSources, let first = self.clusters.first else { return }
+        let remedy = "; give those of one cluster, or --allow-foreign-sources"
+        for other in self.clusters where other.id != first.id {
+            throw RecoveryError(
+                .refused, "",
+                "\(first.path) is of cluster \(hexadecimal(first.id)), \(other.path) of \(hexadecimal(other.id))\(remedy)")
+        }
+        var known = Set(self.logFacts.compactMap { $0.metadata?.nodeID })
+        for facts in self.logFacts {
+            for snapshot in facts.snapshots { known.formUnion(snapshot.confState?.voters ?? []) }
+        }
+        for database in self.databases where self.sources[database.source].log != nil { known.formUnion(database.members) }
+        for database in self.databases where self.sources[database.source].log == nil && !database.members.isEmpty {
+            guard known.isDisjoint(with: database.members) else { continue }
+            let members = database.members.map(hexadecimal).joined(separator: ", ")
+            throw RecoveryError(
+                .refused, database.file.path,
+                "its members, \(members), are none of cluster \(hexadecimal(first.id)), of which \(first.path) is\(remedy)")
+        }
+    }
+
+    /// Whether the logs of a majority of the members, as the newest database knows them, are among the sources.
+    var hasMajority: Bool {
+        let newest = self.databases.max { $0.index < $1.index }
+        guard let members = newest?.members, !members.isEmpty else { return false }
+        let present = Set(self.logFacts.filter(\.isSound).compactMap { $0.metadata?.nodeID }).intersection(members)
+        return present.count * 2 > members.count
+    }
+}
+
+/// The entries of the chosen parts, in order.
+struct EntryStream {
+    private let evidence: RestoreEvidence
+    private let parts: [LogChoice.Part]
+    private let disk: any Disk
+    private var part = 0
+    private var cursor: LogCursor?
+    /// The index of the entry that comes next.
+    private(set) var next: UInt64
+    /// Where each entry was read from: the log's directory, and how many came from it.
+    private(set) var origins: [Origin] = []
+
+    struct Origin {
+        var log: Int
+        var first: UInt64
+        var last: UInt64
+    }
+
+    /// - Parameter index: The entry after it comes first.
+    init(_ evidence: RestoreEvidence, _ parts: [LogChoice.Part], after index: UInt64, disk: any Disk) {
+        (self.evidence, self.parts, self.disk) = (evidence, parts, disk)
+        self.next = index + 1
+    }
+
+    /// Where the entry given last stands.
+    private(set) var place: (file: String, offset: Int64) = ("", 0)
+
+    mutating func nextEntry() throws(RecoveryError) -> RaftEntry? {
+        while self.part < self.parts.count {
+            let part = self.parts[self.part]
+            guard part.last >= self.next else {
+                self.part += 1
+                self.cursor = nil
+                continue
+            }
+            let log = self.evidence.logs[part.log]
+            if self.cursor == nil { self.cursor = self.open(log) }
+            do throws(WALError) {
+                // `cursor` was set just before.
+                while let item = try self.cursor!.next() {
+                    guard case .entry(let entry) = item.kind, entry.index == self.next,
+                        entry.term == log.stretch.runs.first(where: { $0.first <= entry.index && entry.index <= $0.last })?.term
+                    else { continue }
+                    self.next += 1
+                    self.place = ("\(log.facts.directory)/\(item.segment)", item.offset)
+                    self.note(entry.index, of: part.log)
+                    return entry
+                }
+            } catch {
+                throw RecoveryError(error)
+            }
+            throw RecoveryError(
+                .damaged, log.facts.directory, "entry \(self.next) was there a moment ago, and is not now: is a member running?"
+            )
+        }
+        return nil
+    }
+
+    private mutating func note(_ index: UInt64, of log: Int) {
+        if let last = self.origins.last, last.log == log {
+            self.origins[self.origins.count - 1].last = index
+        } else {
+            self.origins.append(Origin(log: log, first: index, last: index))
+        }
+    }
+
+    private func open(_ log: RestoreEvidence.Log) -> LogCursor {
+        let segments = log.facts.segments[log.stretch.segments].map(\.name)
+        let first = segments.lastIndex { $0.index <= self.next } ?? segments.startIndex
+        return LogReader.cursor(log.facts.directory, segments: Array(segments[first...]), disk: self.disk)
+    }
+}
