@@ -86,7 +86,16 @@ public struct BackupSpec: Sendable, Hashable {
     /// An IANA zone name; UTC when nil.
     public var timeZone: String?
     public var suspend = false
+    /// The continuous archive of the log; nil for none.
+    public var archive: ArchiveSpec?
     public var retention = RetentionSpec()
+
+    public init() {}
+}
+
+public struct ArchiveSpec: Sendable, Hashable {
+    /// How far the archive may be behind the cluster.
+    public var maxLag: Duration = .seconds(5)
 
     public init() {}
 }

@@ -81,8 +81,33 @@ public struct BackupStatus: Sendable, Hashable {
     /// Scheduled times that passed with no snapshot (the controller was down, or the cluster not able).
     public var missedRuns: Int64 = 0
     public var lastFailure: String?
+    /// What any point in time can be restored within.
+    public var recoveryWindow: RecoveryWindow?
+    public var archiveLag: ArchiveLag?
 
     public init() {}
+}
+
+/// The time that the oldest snapshot with an archived log after it, and that log, cover.
+public struct RecoveryWindow: Sendable, Hashable {
+    public var earliest: Timestamp
+    public var latest: Timestamp
+
+    public init(earliest: Timestamp, latest: Timestamp) {
+        (self.earliest, self.latest) = (earliest, latest)
+    }
+}
+
+/// What the cluster has and the archive has not.
+public struct ArchiveLag: Sendable, Hashable {
+    /// Entries of the replicated log: each makes at most one revision.
+    public var revisions: Int64
+    /// Since when, at most; 0 when there are none.
+    public var seconds: Int64
+
+    public init(revisions: Int64, seconds: Int64) {
+        (self.revisions, self.seconds) = (revisions, seconds)
+    }
 }
 
 /// One whole snapshot file and what was read from inside it.

@@ -242,7 +242,7 @@ public final class ClusterReconciler: Sendable {
     ) -> Bool {
         if old == new { return false }
         if old.withoutFigures != new.withoutFigures { return true }
-        let pause: Duration = new.operation == nil ? .seconds(10) : .seconds(1)
+        let pause: Duration = new.operation != nil ? .seconds(1) : old.isOlder(than: new) ? .seconds(60) : .seconds(10)
         return last.map { now - $0 >= pause } ?? true
     }
 }
@@ -251,10 +251,19 @@ public final class ClusterReconciler: Sendable {
 public let baseDirectoryAnnotation = "quorate.dev/base-directory"
 
 extension EtcdClusterStatus {
+    /// Whether nothing but time has passed since.
+    fileprivate func isOlder(than new: EtcdClusterStatus) -> Bool {
+        var old = self
+        old.backup.recoveryWindow = new.backup.recoveryWindow
+        return old == new
+    }
+
     /// The status without what moves by itself: revisions, indexes, sizes, wording.
     var withoutFigures: EtcdClusterStatus {
         var status = self
         status.revision = 0
+        status.backup.recoveryWindow?.latest = Timestamp(seconds: 0)
+        if status.backup.archiveLag != nil { status.backup.archiveLag = ArchiveLag(revisions: 0, seconds: 0) }
         for index in status.members.indices {
             (status.members[index].dbSize, status.members[index].dbSizeInUse) = (0, 0)
             (status.members[index].raftIndex, status.members[index].raftTerm) = (0, 0)

@@ -15,12 +15,37 @@ public struct ObservedCluster: Sendable, Hashable {
     public var membership: Membership?
     /// Nil when the cluster has no backup store, or it could not be read.
     public var snapshots: SnapshotListing?
+    /// How the archive of the log stands; nil when the spec asks for none.
+    public var archive: ArchiveObservation?
     /// Why the processes are not known. Then nothing may be concluded from their absence.
     public var runtimeFailure: String?
     /// Why the snapshots are not known.
     public var backupFailure: String?
 
     public init() {}
+}
+
+/// How the archive of a cluster's log stands.
+public struct ArchiveObservation: Sendable, Hashable {
+    /// The entry that the archive begins after, and its last.
+    public var base: LogPosition
+    public var position: LogPosition
+    /// The cluster that the archive is of, hexadecimal.
+    public var clusterID: String
+    /// When the archive began.
+    public var openedAt: Timestamp
+    /// Until then nothing that was committed is missing.
+    public var completeUntil: Timestamp?
+    /// Why this archive was begun though there was one before: between the two something is missing.
+    public var began: String?
+    /// Why it does not go on just now.
+    public var failure: String?
+    /// What the watch stream told that the archive does not hold.
+    public var disagreement: String?
+
+    public init(base: LogPosition, position: LogPosition, clusterID: String, openedAt: Timestamp) {
+        (self.base, self.position, self.clusterID, self.openedAt) = (base, position, clusterID, openedAt)
+    }
 }
 
 /// What one running member answered to one status call.

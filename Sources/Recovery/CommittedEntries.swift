@@ -25,8 +25,10 @@ struct CommittedEntries {
         self.position = position
     }
 
+    /// - Parameter committed: What else is known to be committed of this log.
     /// - Returns: The entries that are committed and were not given out before.
-    mutating func add(_ records: [LogFollower.Record]) throws(Break) -> [RaftEntry] {
+    mutating func add(_ records: [LogFollower.Record], committed: UInt64 = 0) throws(Break) -> [RaftEntry] {
+        self.commit = max(self.commit, committed)
         for record in records {
             switch record {
             case .entry(let entry): try self.add(entry)

@@ -1,5 +1,5 @@
 public import Backups
-internal import EtcdWire
+public import EtcdWire
 public import Platform
 internal import WriteAheadLog
 
@@ -21,17 +21,33 @@ public final class LogArchiver {
         public init() {}
     }
 
+    /// What the member that is followed said itself, while it led, of how far its log is committed. A member writes that
+    /// down only with the next entry, so that the last one of a quiet log would never be known to be.
+    public struct Commit: Sendable, Hashable {
+        public var index: UInt64
+        public var time: Timestamp
+
+        public init(index: UInt64, at time: Timestamp) {
+            (self.index, self.time) = (index, time)
+        }
+    }
+
     /// How far the archive has come.
     public struct Progress: Sendable, Hashable {
         /// The archive's directory.
         public var directory: String
+        public var clusterID: UInt64
+        /// When the archive began.
+        public var openedAt: Timestamp
         /// The entry before the archive's first.
         public var base: LogPosition
         public var position: LogPosition
-        /// What the member that is followed knows to be committed.
+        /// What is known to be committed.
         public var commit: UInt64
-        /// Until when it is proven that nothing follows `position`, or that it was committed by then.
-        public var markedAt: Timestamp?
+        /// All that was committed until then is in the archive.
+        public var completeUntil: Timestamp?
+        /// What this round added.
+        public var entries: [RaftEntry]
         /// Whether this archive was begun anew because the one before could not go on, and why.
         public var began: String?
     }
@@ -56,10 +72,14 @@ public final class LogArchiver {
     }
 
     /// One round: copies what is new in a member's log. When another directory is given than before, it goes on in that.
-    /// - Parameter log: The member's directory of write-ahead log segments.
-    public func round(following log: String, now: Timestamp) throws(ArchiveError) -> Progress {
+    /// - Parameters:
+    ///   - log: The member's directory of write-ahead log segments.
+    ///   - commit: What that member said, if it leads.
+    public func round(
+        following log: String, commit: Commit? = nil, now: Timestamp
+    ) throws(ArchiveError) -> Progress {
         do {
-            return try self.follow(log, now)
+            return try self.follow(log, commit, now)
         } catch let error as ArchiveError {
             throw error
         } catch let error as WALError {
@@ -78,7 +98,7 @@ public final class LogArchiver {
         (self.archive, self.follower) = (nil, nil)
     }
 
-    private func follow(_ log: String, _ now: Timestamp) throws -> Progress {
+    private func follow(_ log: String, _ commit: Commit?, _ now: Timestamp) throws -> Progress {
         if self.follower == nil || self.source != log { try self.attach(to: log, now) }
         guard var follower = self.follower, let archive = self.archive else {
             preconditionFailure("attached above")
@@ -87,17 +107,19 @@ public final class LogArchiver {
         self.follower = follower
         let committed: [RaftEntry]
         do throws(CommittedEntries.Break) {
-            committed = try self.entries.add(records)
+            committed = try self.entries.add(records, committed: commit?.index ?? 0)
         } catch {
             // What this log has cannot follow the archive. The next round looks for where a new one can begin.
             (self.follower, self.mustBegin, self.began) = (nil, true, error.reason)
             throw ArchiveError("\(log): \(error.reason); a new archive begins")
         }
-        try archive.append(committed, commit: self.entries.commit, now)
+        try archive.append(committed, now)
+        if let commit, commit.index <= archive.position.index { try archive.complete(until: commit.time) }
         try archive.closeIfDue(now)
         return Progress(
-            directory: archive.directory.path, base: archive.base, position: archive.position, commit: self.entries.commit,
-            markedAt: archive.markedAt, began: self.began)
+            directory: archive.directory.path, clusterID: archive.clusterID, openedAt: archive.beganAt, base: archive.base,
+            position: archive.position, commit: self.entries.commit, completeUntil: archive.completeUntil, entries: committed,
+            began: self.began)
     }
 
     /// Opens a member's log where the archive ends; begins another archive where that log cannot go on from there.

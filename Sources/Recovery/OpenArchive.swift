@@ -41,7 +41,10 @@ final class OpenArchive {
     /// The entry before the first.
     let base: LogPosition
     private(set) var position: LogPosition
-    private(set) var markedAt: Timestamp?
+    private(set) var completeUntil: Timestamp?
+    private var markedAt: Timestamp?
+    /// When the archive was begun.
+    let beganAt: Timestamp
     private let cluster: String
     private let settings: LogArchiver.Settings
     private let log: WriteAheadLog
@@ -65,7 +68,7 @@ final class OpenArchive {
         self.directory = ArchiveDirectory(path, disk: disk)
         (self.clusterID, self.cluster, self.settings) = (metadata.clusterID, cluster, settings)
         self.base = LogPosition(index: base.index, term: base.term)
-        (self.position, self.segmentBase, self.openedAt) = (self.base, self.base, now)
+        (self.position, self.segmentBase, self.openedAt, self.beganAt) = (self.base, self.base, now, now)
     }
 
     init(
@@ -90,7 +93,9 @@ final class OpenArchive {
         self.segmentBase = LogPosition(index: start.index, term: start.term)
         self.position = LogPosition(index: last?.index ?? start.index, term: last?.term ?? start.term)
         let marks = try directory.times(of: "\(log.segment)")
-        (self.openedAt, self.markedAt) = (marks.first?.time ?? now, marks.last?.time)
+        self.openedAt = marks.first?.time ?? now
+        self.markedAt = marks.last?.time ?? catalog.closed.last?.closedAt
+        self.beganAt = catalog.closed.first?.openedAt ?? self.openedAt
         // A crash came between beginning a segment and closing the one before: what that one has is known only now.
         let unclosed = catalog.open.filter { $0 != "\(log.segment)" }
         if let name = unclosed.last {
@@ -100,18 +105,25 @@ final class OpenArchive {
     }
 
     /// Makes committed entries durable and marks when they were seen.
-    /// - Parameter commit: The last entry known to be committed.
-    func append(_ entries: [RaftEntry], commit: UInt64, _ now: Timestamp) throws {
-        if let last = entries.last {
-            precondition(entries[0].index == self.position.index + 1, "an archive has no gaps")
-            // What came before is durable: a reader can tell damage to it from a torn write of this batch.
-            try self.log.append(entries, HardState(term: self.position.term, vote: 0, commit: self.position.index))
-            self.position = LogPosition(index: last.index, term: last.term)
-        }
-        // While more is known to be committed than was copied, an old entry proves nothing about now.
-        guard commit <= self.position.index, self.position.index > 0 else { return }
-        let isQuiet = entries.isEmpty
-        if isQuiet, let markedAt, now - markedAt < self.settings.heartbeat { return }
+    func append(_ entries: [RaftEntry], _ now: Timestamp) throws {
+        guard let last = entries.last else { return }
+        precondition(entries[0].index == self.position.index + 1, "an archive has no gaps")
+        // What came before is durable: a reader can tell damage to it from a torn write of this batch.
+        try self.log.append(entries, HardState(term: self.position.term, vote: 0, commit: self.position.index))
+        self.position = LogPosition(index: last.index, term: last.term)
+        try self.mark(now)
+    }
+
+    /// Notes that nothing was committed until then but what is here. A quiet log is marked now and then, which proves that
+    /// it was.
+    func complete(until time: Timestamp) throws {
+        self.completeUntil = max(time, self.completeUntil ?? time)
+        guard self.position.index > 0 else { return }
+        if let markedAt, time - markedAt < self.settings.heartbeat { return }
+        try self.mark(time)
+    }
+
+    private func mark(_ now: Timestamp) throws {
         // A clock that was set back must not make a later entry seem older.
         let time = max(now, self.markedAt ?? now)
         try self.directory.mark(TimeMark(index: self.position.index, time: time), in: "\(self.log.segment)")

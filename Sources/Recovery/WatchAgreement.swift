@@ -52,15 +52,15 @@ public struct WatchAgreement: Sendable {
 
     /// - Parameters:
     ///   - entries: What the archive got since the last call.
-    ///   - markedAt: The archive is known to hold all that was committed until then.
-    public mutating func add(_ entries: [RaftEntry], markedAt: Timestamp?) throws(Disagreement) {
+    ///   - completeUntil: The archive is known to hold all that was committed until then.
+    public mutating func add(_ entries: [RaftEntry], completeUntil: Timestamp?) throws(Disagreement) {
         for entry in entries {
             if let content = try? EntryContent(entry), content.mayChangeKeys { self.entries.append(content) }
         }
         var (place, matched) = (0, 0)
         for told in self.told {
             guard let found = self.entries[place...].firstIndex(where: { $0.couldHaveMade(told.events) }) else {
-                guard let markedAt, told.arrival < markedAt else { break }
+                guard let completeUntil, told.arrival < completeUntil else { break }
                 self.told.removeFirst(matched + 1)
                 throw Disagreement(revision: told.revision, key: told.events.first?.kv.key ?? [])
             }

@@ -32,6 +32,8 @@ public actor ProcessRuntime: Runtime {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe self.thread.asUnownedSerialExecutor() }
 
+    /// Where all process runtimes of a program do their work.
+    private static let sharedThread = WorkerThread(named: "members")
     nonisolated let thread: WorkerThread
     let disk: any Disk
     let clock: any WallClock
@@ -52,7 +54,7 @@ public actor ProcessRuntime: Runtime {
     private var registered: Set<MemberDirectory> = []
 
     public init(disk: any Disk = RealDisk(), clock: any WallClock = SystemClock(), settings: Settings = Settings()) {
-        self.init(disk: disk, clock: clock, settings: settings, thread: .shared)
+        self.init(disk: disk, clock: clock, settings: settings, thread: Self.sharedThread)
     }
 
     init(disk: any Disk, clock: any WallClock, settings: Settings, thread: WorkerThread) {

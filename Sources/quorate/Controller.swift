@@ -23,8 +23,10 @@ enum Controller {
         let connector = GRPCConnector()
         let memory = try await self.openMemory(options, connector, log)
         let registry = MetricsRegistry()
+        let archives = LogArchives(disk: disk, clock: clock)
         let controller = ClusterController(
-            client: memory.client, hands: self.hands(connector, disk, clock), clock: clock, baseDirectory: currentDirectory(),
+            client: memory.client, hands: self.hands(connector, disk, clock, archives), clock: clock,
+            baseDirectory: currentDirectory(),
             zones: { Zones(disk: disk).rules($0) }, metrics: ControllerMetrics(registry), log: log)
         let election = LeaderElection(
             client: memory.client, key: ObjectKey.election, identity: "\(hostName())-\(getpid())", ttl: .seconds(6),
@@ -35,7 +37,13 @@ enum Controller {
             readiness: { [] }, listen: options.listen, version: Version.number, logger: log)
         var services: [any Service] = [
             console,
-            UntilShutdown { await election.run { term in await controller.lead(term) { await files.follow($0) } } },
+            UntilShutdown {
+                await election.run { term in
+                    archives.begin()
+                    await controller.lead(term) { await files.follow($0) }
+                    await archives.end()
+                }
+            },
         ]
         if isLive { services.append(UntilShutdown { await LiveScreen(client: memory.client, clock: clock).run() }) }
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
@@ -49,7 +57,9 @@ enum Controller {
         await connector.close()
     }
 
-    private static func hands(_ connector: GRPCConnector, _ disk: RealDisk, _ clock: SystemClock) -> LiveHands {
+    private static func hands(
+        _ connector: GRPCConnector, _ disk: RealDisk, _ clock: SystemClock, _ archives: LogArchives
+    ) -> LiveHands {
         LiveHands(
             runtime: ProcessRuntime(disk: disk, clock: clock), connector: connector,
             store: { path in DirectorySnapshotStore(path: path, disk: disk, inspect: SnapshotInspector.inspect) },
@@ -61,7 +71,7 @@ enum Controller {
                     name: name, uri: SnapshotLocation(path: path).uri,
                     labels: SnapshotLabels(cluster: "", clusterID: "", member: "", takenAt: modified),
                     sizeBytes: verified.sizeBytes, sha256: verified.sha256, contents: verified.contents, previous: "")
-            })
+            }, archives: archives, clock: clock)
     }
 
     // MARK: The controller's own memory

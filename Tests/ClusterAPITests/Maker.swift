@@ -96,6 +96,11 @@ struct Maker {
                 $0.pick(["UTC", "Europe/Berlin", "Etc/GMT+3", "America/Argentina/Salta"])
             }
             backup.suspend = make.pick([true, false])
+            backup.archive = make.maybe { make in
+                var archive = ArchiveSpec()
+                archive.maxLag = make.pick([.milliseconds(500), .seconds(5), .seconds(3600)])
+                return archive
+            }
             backup.retention.keepLast = make.pick([1, 10, 100_000])
             backup.retention.hourly = make.pick([0, 24])
             backup.retention.daily = make.pick([0, 7])
@@ -173,6 +178,8 @@ struct Maker {
         status.backup.nextScheduledTime = self.maybe { $0.time() }
         status.backup.missedRuns = self.int()
         status.backup.lastFailure = self.maybe { $0.text() }
+        status.backup.recoveryWindow = self.maybe { RecoveryWindow(earliest: $0.time(), latest: $0.time()) }
+        status.backup.archiveLag = self.maybe { ArchiveLag(revisions: $0.int(), seconds: $0.int()) }
         status.maintenance.lastCompactedRevision = self.int()
         status.maintenance.lastCompactionTime = self.maybe { $0.time() }
         status.maintenance.defragmentationCycle = self.maybe { $0.time() }

@@ -81,7 +81,10 @@ import YAML
         ),
         ("options: {snapshotCount: 0}", "5:28: spec.options.snapshotCount: 0: must be 1 to 1000000000"),
         ("tls: {client: {}}", "5:8: spec.tls: not supported yet"),
-        ("backup: {archive: {maxLag: 5s}}", "5:21: spec.backup.archive: not supported yet"),
+        (
+            "backup: {archive: {maxLag: 5}}",
+            "5:30: spec.backup.archive.maxLag: 5: must be a duration such as 100ms, 5m or 1h30m"
+        ),
         ("backup: {verification: {}}", "5:26: spec.backup.verification: not supported yet"),
         ("backup: {store: {s3: {bucket: b}}}", "5:24: spec.backup.store.s3: not supported yet"),
         ("backup: {store: {directory: {}}}", "5:31: spec.backup.store.directory.path: required"),

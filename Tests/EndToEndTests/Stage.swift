@@ -204,6 +204,8 @@ struct Spec: Sendable {
     var schedule: String?
     var replaceAfter = "2s"
     var paused = false
+    /// How far the archive of the log may be behind, in the spec's words; nil for no archive.
+    var archive: String?
 
     var text: String {
         """
@@ -221,6 +223,7 @@ struct Spec: Sendable {
             store: {directory: {path: ./backups/orders}}
             \(self.schedule.map { "schedule: \"\($0)\"" } ?? "suspend: false")
             retention: {keepLast: \(self.keepLast)}
+            \(self.archive.map { "archive: {maxLag: \($0)}" } ?? "")
           recovery:
             quorumLoss: {mode: Approve, waitFor: 2s}
             memberLoss: {replaceAfter: \(self.replaceAfter)}

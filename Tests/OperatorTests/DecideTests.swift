@@ -256,6 +256,47 @@ struct DecideTests {
         #expect(play.actions.last?.description == "Start \(leader)")
     }
 
+    @Test("The archive's lag and window are told, and each of its troubles once")
+    func archive() {
+        var play = Play(replicas: 3) { spec in
+            spec.backup = BackupSpec()
+            spec.backup?.archive = ArchiveSpec()
+        }
+        #expect(play.run { $0.isSettled })
+        let clusterID = play.status.clusterID ?? ""
+        let commit = play.model.observe().probes.compactMap { $0.status?.raftIndex }.max() ?? 0
+        let opened = play.now - .seconds(100)
+        func turn(base: UInt64, position: UInt64, _ change: (inout ArchiveObservation) -> Void = { _ in }) -> Decision {
+            var input = play.input
+            var archive = ArchiveObservation(
+                base: LogPosition(index: base, term: 1), position: LogPosition(index: position, term: 1),
+                clusterID: clusterID, openedAt: opened)
+            archive.completeUntil = play.now - .seconds(9)
+            change(&archive)
+            input.observed.archive = archive
+            let decision = decide(input)
+            play.cluster.status = decision.status
+            return decision
+        }
+        func ready(_ decision: Decision) -> String? {
+            decision.status.conditions.first { $0.type == "BackupReady" }?.reason
+        }
+
+        let whole = turn(base: 0, position: commit).status.backup
+        #expect(whole.archiveLag == ArchiveLag(revisions: 0, seconds: 0))
+        #expect(whole.recoveryWindow == RecoveryWindow(earliest: opened, latest: play.now - .seconds(9)))
+        // It begins in the midst of the log, and no snapshot is there from which it could go on.
+        #expect(turn(base: 1, position: commit).status.backup.recoveryWindow == nil)
+
+        let behind = turn(base: 0, position: commit - 1)
+        #expect(behind.status.backup.archiveLag == ArchiveLag(revisions: 1, seconds: 9))
+        #expect(ready(behind) == "ArchiveBehind")
+        #expect(behind.events.map(\.reason) == ["ArchiveBehind"])
+        #expect(turn(base: 0, position: commit - 1).events.isEmpty)
+        let disagrees = turn(base: 0, position: commit) { $0.disagreement = "revision 7" }
+        #expect(ready(disagrees) == "ArchiveDisagrees" && disagrees.events.map(\.reason) == ["ArchiveDisagrees"])
+    }
+
     @Test("plan tells the steps that the controller then takes")
     func planMatches() {
         var play = Play(replicas: 3)

@@ -188,6 +188,30 @@ private func archived(_ progress: LogArchiver.Progress, _ disk: SimulatedDisk) t
         #expect(try archived(second, disk) == Array(member.committed.dropFirst(Int(second.base.index))))
     }
 
+    /// A member writes down that an entry is committed only with the next one: of a quiet log, it must say so itself.
+    @Test func theLastEntryOfAQuietLogIsArchived() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeDirectory("/member")
+        let metadata = WALMetadata(nodeID: 7, clusterID: 0xabc)
+        let log = try WriteAheadLog.create(MemberLog.path, metadata: metadata.encoded(), disk: disk)
+        let entries = (1...3).map { RaftEntry(term: 1, index: $0, data: [1]) }
+        try log.append(entries, HardState(term: 1, vote: 7, commit: 2))
+        let archiver = LogArchiver(root: root, cluster: "orders", disk: disk, settings: Self.settings)
+        let first = try archiver.round(following: MemberLog.path, now: Timestamp(seconds: 10))
+        #expect(first.position.index == 2 && first.completeUntil == nil)
+        let said = LogArchiver.Commit(index: 3, at: Timestamp(seconds: 11))
+        let second = try archiver.round(following: MemberLog.path, commit: said, now: Timestamp(seconds: 12))
+        #expect(second.position.index == 3 && second.completeUntil == said.time && second.entries == [entries[2]])
+        for second in 20...40 {
+            let again = LogArchiver.Commit(index: 3, at: Timestamp(seconds: Int64(second)))
+            _ = try archiver.round(following: MemberLog.path, commit: again, now: again.time)
+        }
+        let directory = ArchiveDirectory(first.directory, disk: disk)
+        let marks = try directory.times(of: try #require(try directory.catalog().open.first))
+        #expect(marks.filter { $0.index == 3 }.count >= 4, "that it was quiet is proven every few seconds")
+        #expect(marks.last.map { Timestamp(seconds: 40) - $0.time < .seconds(6) } == true)
+    }
+
     @Test func aByteThatChangedIsTold() throws {
         let disk = SimulatedDisk(seed: 1)
         var member = try MemberLog(seed: 5, disk: disk)

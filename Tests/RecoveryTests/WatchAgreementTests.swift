@@ -72,10 +72,10 @@ private struct TwofoldHistory {
                 agreement.add(some.flatMap { $0 }, at: Timestamp(seconds: 10))
                 told = told.dropFirst(some.count)
                 let few = entries.prefix(Int.random(in: 0...3, using: &random))
-                try agreement.add(Array(few), markedAt: nil)
+                try agreement.add(Array(few), completeUntil: nil)
                 entries = entries.dropFirst(few.count)
             }
-            try agreement.add([], markedAt: Timestamp(seconds: 20))
+            try agreement.add([], completeUntil: Timestamp(seconds: 20))
             return .success(agreement.revision)
         } catch {
             return .failure(error)

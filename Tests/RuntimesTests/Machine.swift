@@ -61,7 +61,7 @@ final class Machine: Sendable {
         settings.portDirectory = self.root + "/ports"
         settings.ports = self.ports
         change(&settings)
-        return ProcessRuntime(disk: self.disk, clock: SystemClock(), settings: settings, thread: WorkerThread())
+        return ProcessRuntime(disk: self.disk, clock: SystemClock(), settings: settings, thread: WorkerThread(named: "members"))
     }
 
     func cluster(_ name: String, _ engine: EngineChoice = TestEngine.etcd34.choice) -> ClusterPlace {

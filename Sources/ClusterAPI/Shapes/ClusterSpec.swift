@@ -99,10 +99,20 @@ extension BackupSpec: Fielded {
             "schedule", &self.schedule, .cron, "When snapshots are taken: cron, five fields; on demand only when left out.")
         list.field("timeZone", &self.timeZone, .timeZone, "The schedule's time zone, an IANA name; UTC when left out.")
         list.field("suspend", &self.suspend, .bool, "While true, the schedule rests.")
-        list.unsupported("archive")
+        list.field("archive", &self.archive, .object, "When given, the log is archived as it grows.")
         list.field("retention", &self.retention, .object, "Which snapshots are kept. The last good one always is.")
         list.unsupported("verification")
         list.warning("timeZone", message: self.timeZone != nil && self.schedule == nil ? "says nothing without schedule" : nil)
+    }
+}
+
+extension ArchiveSpec: Fielded {
+    static var blank: ArchiveSpec { ArchiveSpec() }
+
+    mutating func fields(_ list: inout Fields) {
+        list.field(
+            "maxLag", &self.maxLag, .duration(.milliseconds(500)...(.seconds(3600)), wholeMilliseconds: true),
+            "How far the archive may be behind the cluster before that is a condition.")
     }
 }
 

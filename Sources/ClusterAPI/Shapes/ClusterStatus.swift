@@ -54,6 +54,28 @@ extension BackupStatus: Fielded {
         list.field("nextScheduledTime", &self.nextScheduledTime, .timestamp, "")
         list.field("missedRuns", &self.missedRuns, .integer, "Scheduled times that passed with no snapshot.")
         list.field("lastFailure", &self.lastFailure, .text, "")
+        list.field("recoveryWindow", &self.recoveryWindow, .object, "Any point in it can be restored.")
+        list.field("archiveLag", &self.archiveLag, .object, "What the archive of the log lacks.")
+    }
+}
+
+extension RecoveryWindow: Fielded {
+    static var blank: RecoveryWindow {
+        RecoveryWindow(earliest: Timestamp(nanoseconds: 0), latest: Timestamp(nanoseconds: 0))
+    }
+
+    mutating func fields(_ list: inout Fields) {
+        list.field("earliest", &self.earliest, .timestamp, "", .required)
+        list.field("latest", &self.latest, .timestamp, "", .required)
+    }
+}
+
+extension ArchiveLag: Fielded {
+    static var blank: ArchiveLag { ArchiveLag(revisions: 0, seconds: 0) }
+
+    mutating func fields(_ list: inout Fields) {
+        list.field("revisions", &self.revisions, .integer, "Entries of the log that are not archived yet.", .required)
+        list.field("seconds", &self.seconds, .integer, "How long ago nothing was missing.", .required)
     }
 }
 

@@ -107,6 +107,7 @@ struct Conditions {
         if let damaged = self.draft.input.observed.snapshots?.damaged, let name = damaged.keys.sorted().first {
             return self.make("BackupReady", .false, "DamagedSnapshot", "\(name): \(damaged[name] ?? "")")
         }
+        if let problem = self.draft.archiveProblem { return self.make("BackupReady", .false, problem.reason, problem.message) }
         guard let last = self.status.backup.lastSnapshot else {
             return self.make("BackupReady", .false, "NoSnapshot", "There is no snapshot yet.")
         }

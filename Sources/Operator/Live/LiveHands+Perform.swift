@@ -40,7 +40,7 @@ extension LiveHands {
         case .deleteData:
             try await self.runtime.deleteData(of: places.cluster)
         case .forget:
-            break
+            await self.archives.end(cluster.storeKey)
         default:
             try await self.call(action)
         }

@@ -97,6 +97,12 @@ struct DescribeView {
         lines.append(self.field("Schedule", schedule ?? "none, by hand only", indent: 2))
         if let next = status.nextScheduledTime, !spec.suspend { lines.append(self.field("Next", "\(next)", indent: 2)) }
         if status.missedRuns > 0 { lines.append(self.field("Missed", "\(status.missedRuns)", indent: 2)) }
+        if let window = status.recoveryWindow {
+            lines.append(self.field("Restorable", "\(window.earliest) to \(window.latest)", indent: 2))
+        }
+        if let lag = status.archiveLag, lag.revisions > 0 {
+            lines.append(self.field("Not archived", "\(lag.revisions) entries, since \(lag.seconds) s", indent: 2))
+        }
         if let failure = status.lastFailure { lines.append(self.field("Last failure", failure, indent: 2)) }
         guard let last = status.lastSnapshot else {
             return self.section("Backup", lines + [self.field("Last", "none yet", indent: 2)])

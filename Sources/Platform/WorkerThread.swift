@@ -1,18 +1,14 @@
-internal import Platform
-
 /// A thread of its own that runs the jobs of actors in order, so that file and process calls that block never hold up the
 /// cooperative pool. It lives as long as the program: an executor may not end while a job of its actor is still under way.
-final class WorkerThread: SerialExecutor {
-    /// Where all process runtimes of a program do their work.
-    static let shared = WorkerThread()
-
+public final class WorkerThread: SerialExecutor {
     private let mailbox = Mailbox<UnownedJob>()
 
-    init() {
-        startThread(named: "members") { self.run() }
+    /// - Parameter name: See ``startThread(named:_:)``.
+    public init(named name: String) {
+        startThread(named: name) { self.run() }
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    public func enqueue(_ job: consuming ExecutorJob) {
         self.mailbox.send(UnownedJob(job))
     }
 
