@@ -129,10 +129,8 @@ struct CommandLineTests {
         #expect(throws: CommandError.self) { try splitter.push([1, 2, 3]) }
     }
 
-    @Test("Names of what is made are fit and not too long")
-    func names() {
-        #expect(Samples.now.name(after: "orders") == "orders-20261122t230256z")
-        #expect(Samples.now.name(after: String(repeating: "a", count: 63)).count == 63)
+    @Test("A source is sent as a whole URI")
+    func sources() {
         #expect(RestoreSource.uri(of: "file:///a") == "file:///a")
         #expect(RestoreSource.uri(of: "/a/./b/../c") == "file:///a/c")
         #expect(RestoreSource.uri(of: "c").hasPrefix("file:///"))

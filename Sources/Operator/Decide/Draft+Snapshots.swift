@@ -89,7 +89,7 @@ extension Draft {
         self.status.backup.missedRuns += due.missed
         self.status.backup.lastScheduledTime = due.time
         var snapshot = EtcdSnapshot(
-            metadata: ObjectMeta(name: "\(self.name)-scheduled-\(due.time.compact)"),
+            metadata: ObjectMeta(name: DerivedName.name(self.name, "scheduled-\(due.time.namePart)")),
             spec: EtcdSnapshotSpec(clusterRef: self.name))
         snapshot.metadata.namespace = self.cluster.metadata.namespace
         snapshot.metadata.labels["quorate.dev/schedule"] = "true"
@@ -128,12 +128,5 @@ extension Draft {
         guard let oldest = verdicts.first(where: { !$0.isKept })?.snapshot else { return false }
         let kept = verdicts.count(where: \.isKept)
         return self.act(.removeSnapshot(oldest), why: "The retention rule keeps \(kept) newer ones.", yielding: true)
-    }
-}
-
-extension Timestamp {
-    /// `20261122t230256z`: fit for a resource's name.
-    var compact: String {
-        self.description.lowercased().filter { $0.isLetter || $0.isNumber }
     }
 }
