@@ -51,9 +51,7 @@ struct Play {
             let outcome = try self.model.perform(action, now: self.now)
             self.note(action, outcome)
         } catch {
-            let before = self.memory.failures[action.description]
-            self.memory.failures[action.description] = .init(
-                reason: error.reason, message: error.message, first: self.now, last: self.now, count: (before?.count ?? 0) + 1)
+            self.memory.note(error, of: action, at: self.now)
         }
         return decision
     }

@@ -39,9 +39,12 @@ struct Conditions {
         return self.make("Available", .false, reason, self.draft.why)
     }
 
-    /// The failure that stands in the way now, if one does. Once or twice is no more than a call that came too early.
+    /// The failure that stands in the way now, if one does. One that came once or twice is shown as blocked, and as an
+    /// event, but is no verdict on the cluster yet.
     private var failure: ClusterMemory.Failure? {
-        let standing = self.draft.memory.failures.filter { $0.value.count >= 3 || $0.value.reason == "EngineMissing" }
+        let standing = self.draft.memory.failures.filter { _, failure in
+            failure.reason == "EngineMissing" || failure.count >= 3 && !failure.isTooEarly(at: self.draft.now)
+        }
         return standing.keys.sorted().compactMap { standing[$0] }.max { $0.last < $1.last }
     }
 

@@ -53,13 +53,13 @@ extension Draft {
         let labels = SnapshotLabels(
             cluster: self.name, clusterID: self.status.clusterID ?? "", member: source.name, takenAt: self.now)
         let action = Action.takeSnapshot(name: pending.metadata.name, labels: labels, endpoint: endpoint)
-        if let failure = self.memory.failures[action.description], failure.count >= 3 {
+        if let failure = self.memory.failures[action.retryKey], failure.count >= 3 {
             pending.status.phase = .failed
             pending.status.message = failure.message
             pending.status.completedAt = self.now
             self.snapshotWrites.append(pending)
             self.status.backup.lastFailure = "\(pending.metadata.name): \(failure.message)"
-            self.memory.failures[action.description] = nil
+            self.memory.failures[action.retryKey] = nil
             self.event("SnapshotFailed", "\(pending.metadata.name): \(failure.message)", .warning)
             return self.wait("Snapshot \(pending.metadata.name) failed.")
         }

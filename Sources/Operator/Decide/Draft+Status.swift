@@ -6,7 +6,8 @@ internal import Runtimes
 
 extension Draft {
     /// The whole decision: the status that describes what was seen and what is about to be done.
-    func finish() -> Decision {
+    mutating func finish() -> Decision {
+        self.blockFailures()
         var status = self.status
         status.operation = self.operation
         status.members = self.memberStatuses()

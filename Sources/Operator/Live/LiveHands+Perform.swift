@@ -12,7 +12,7 @@ extension LiveHands {
         } catch let error as RuntimeError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
         } catch let error as EtcdError {
-            throw ActionError(action: action.description, reason: error.reason, message: error.description)
+            throw ActionError(action: action.description, reason: error.reason, message: error.explanation)
         } catch let error as BackupError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
         }
@@ -156,8 +156,20 @@ extension RuntimeError {
 extension EtcdError {
     /// A call that came too late or met no one is worth another try, and says nothing of the cluster by itself.
     var reason: String {
-        self.mayHaveHappened ? "Unreachable" : "Refused"
+        if Self.tooEarly[self.message] != nil { return ActionError.tooEarly }
+        return self.mayHaveHappened ? "Unreachable" : "Refused"
     }
+
+    /// The server's words, and what they mean where they do not say it.
+    var explanation: String {
+        Self.tooEarly[self.message].map { "\(self.description): \($0)" } ?? self.description
+    }
+
+    /// What etcd answers while a change comes too soon after the last one, and what it waits for.
+    private static let tooEarly = [
+        "etcdserver: unhealthy cluster": "etcd takes a change only after its members were connected for 5 s without a break",
+        "etcdserver: can only promote a learner member which is in sync with leader": "the learner is still catching up",
+    ]
 }
 
 extension BackupError {
