@@ -13,7 +13,7 @@ struct Conditions {
             self.available(), self.progressing(), self.degraded(), self.quorate(), self.allMembersReady(),
             self.allMembersUpdated(),
             self.backupReady(),
-            self.alarmsActive(), self.clusterIDMismatch(), self.recovering(), self.paused(),
+            self.schedulesReady(), self.alarmsActive(), self.clusterIDMismatch(), self.recovering(), self.paused(),
         ]
     }
 
@@ -50,7 +50,10 @@ struct Conditions {
 
     private func progressing() -> Condition {
         if let operation = self.status.operation {
-            return self.make("Progressing", .true, operation.type.rawValue, "\(operation.intent) Step: \(operation.step).")
+            let ready = self.status.readyReplicas
+            return self.make(
+                "Progressing", .true, operation.type.rawValue,
+                "\(operation.intent) Step: \(operation.step). \(ready) of \(self.draft.spec.replicas) members are ready.")
         }
         return self.make("Progressing", .false, "AsSpecified", "No change is in flight.")
     }
@@ -114,6 +117,14 @@ struct Conditions {
             return self.make("BackupReady", .false, "NoSnapshot", "There is no snapshot yet.")
         }
         return self.make("BackupReady", .true, "SnapshotSucceeded", "The last one holds revision \(last.revision).")
+    }
+
+    private func schedulesReady() -> Condition {
+        let unknown = self.draft.unknownZones
+        guard !unknown.isEmpty else { return self.make("SchedulesReady", .true, "SchedulesReady", "") }
+        return self.make(
+            "SchedulesReady", .false, "UnknownTimeZone",
+            "This machine does not know \(unknown.joined(separator: " and ")); nothing runs by that schedule.")
     }
 
     private func alarmsActive() -> Condition {

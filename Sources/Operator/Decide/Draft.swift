@@ -29,6 +29,8 @@ struct Draft {
         self.status = input.cluster.status
         self.memory = input.memory
         self.operation = input.cluster.status.operation
+        // Written while an action runs; none does now.
+        self.operation?.details[progressDetail] = nil
         self.memory.revision = max(self.memory.revision, self.view.revision)
         self.status.revision = max(self.status.revision, self.memory.revision)
     }
