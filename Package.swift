@@ -137,7 +137,10 @@ let package = Package(
         tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
         tests(
             "OperatorTests",
-            ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "Operator"]),
+            [
+                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
+                "Operator", log,
+            ]),
         tests("SimulationTests", ["Simulation"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),

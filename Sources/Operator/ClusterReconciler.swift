@@ -8,15 +8,15 @@ internal import Synchronization
 /// Brings one cluster a step nearer to its spec each time it is asked: looks, decides, writes down what it is about to do,
 /// does it, and says when to look again. Holds nothing that matters: it may be killed between any two lines.
 public final class ClusterReconciler: Sendable {
-    private let objects: ObjectStore
-    private let hands: any Hands
-    private let clock: any WallClock
-    private let requests: RequestSource
+    let objects: ObjectStore
+    let hands: any Hands
+    let clock: any WallClock
+    let requests: RequestSource
     private let zones: @Sendable (String) -> ZoneRules?
     private let log: Logger
     private let baseDirectory: String
     /// Whether this controller may act now: false once its election lease may have ended.
-    private let mayAct: @Sendable () -> Bool
+    let mayAct: @Sendable () -> Bool
     private let memories = Mutex<[String: ClusterMemory]>([:])
 
     /// The requests of a cluster that are not finished. They may be a little old: every write compares revisions.
@@ -106,7 +106,7 @@ public final class ClusterReconciler: Sendable {
             level: isAgain ? .debug : .info, "\(action.description)",
             metadata: ["cluster": "\(cluster.metadata.name)", "why": "\(decision.why)"])
         do {
-            let outcome = try await self.hands.perform(action, on: cluster)
+            let outcome = try await self.perform(action, on: cluster)
             self.note(outcome, of: action, in: &memory)
             if case .removeSnapshot(let manifest) = action { await self.removeObject(of: manifest.name, cluster) }
             if let event = Self.event(of: action) { await self.record(event, on: cluster) }

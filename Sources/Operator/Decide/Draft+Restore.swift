@@ -189,10 +189,17 @@ extension Draft {
 
     /// A restore that grew to its size is done.
     mutating func finishGrownRestores() {
-        guard self.view.isQuorate, self.view.voters.count == self.spec.replicas, self.operation == nil else { return }
+        let wanted = self.spec.replicas
+        let ready = self.view.voters.count(where: \.isHealthy)
+        let isGrown =
+            self.view.isQuorate && self.view.voters.count == wanted && ready == wanted && self.operation == nil
         for restore in self.input.requests.restores where restore.status.phase == .growing {
-            guard self.view.voters.allSatisfy(\.isHealthy) else { continue }
-            self.write(restore, .succeeded, restore.status.report?.summary ?? "")
+            let message = "\(ready) of \(wanted) members are up (\(min(100, ready * 100 / max(1, wanted))) %)"
+            if isGrown {
+                self.write(restore, .succeeded, restore.status.report?.summary ?? "")
+            } else if restore.status.message != message {
+                self.write(restore, .growing, message)
+            }
         }
     }
 
