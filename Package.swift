@@ -61,6 +61,7 @@ let package = Package(
                 "Platform", "EtcdWire",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ]),
         room("ClusterAPI", ["Platform", "YAML"]),
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
@@ -109,7 +110,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: settings),
-        tests("EtcdClientTests", ["EtcdWire", "EtcdClient", "TestSupport"]),
+        tests(
+            "EtcdClientTests",
+            [
+                "Platform", "EtcdWire", "EtcdClient", "TestSupport", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         tests("TidyTests", []),
         tests(
             "QuorateTests",
@@ -129,7 +135,12 @@ let package = Package(
         tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
-        tests("OperatorTests", ["Platform", "EtcdWire", "ClusterAPI", "Backups", "Runtimes", "Operator"]),
+        tests(
+            "OperatorTests",
+            [
+                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
+                "Operator", log,
+            ]),
         tests("SimulationTests", ["Simulation"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),

@@ -53,7 +53,9 @@ public struct DirectorySnapshotStore: SnapshotStore {
         }
     }
 
-    public func verify(_ manifest: SnapshotManifest) async throws(BackupError) {
+    public func verify(
+        _ manifest: SnapshotManifest, progress: @escaping @Sendable (_ done: Int64, _ total: Int64) -> Void
+    ) async throws(BackupError) {
         let (directory, inspect) = (self.directory, self.inspect)
         let catalog = try await self.worker.run { () throws(BackupError) in try directory.catalog() }
         guard let link = catalog.links[manifest.name] else { throw Self.absent(manifest, catalog) }
@@ -63,7 +65,7 @@ public struct DirectorySnapshotStore: SnapshotStore {
         guard catalog.whole.contains(manifest.name) else { throw Self.absent(manifest, catalog) }
         try await self.reader.run { () throws(BackupError) in
             let path = directory.snapshotPath(manifest.name)
-            let (size, hash) = try SnapshotFile.verify(path, directory.disk)
+            let (size, hash) = try SnapshotFile.verify(path, directory.disk, progress: progress)
             guard size == manifest.sizeBytes, hash == manifest.sha256 else {
                 throw BackupError(
                     .damaged, "\(path): is a whole snapshot, but not the one of its manifest: its hash is \(hash)")

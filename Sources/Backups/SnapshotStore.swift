@@ -10,13 +10,20 @@ public protocol SnapshotStore: Sendable {
     /// Begins to receive a snapshot. What an earlier, unfinished one left behind is swept away first.
     func begin(_ name: String) async throws(BackupError) -> any SnapshotWriter
     /// Reads the whole file again and compares size, hash, and what is inside with the manifest.
-    func verify(_ manifest: SnapshotManifest) async throws(BackupError)
+    /// - Parameter progress: Called now and then with the bytes read, and all there are.
+    func verify(
+        _ manifest: SnapshotManifest, progress: @escaping @Sendable (_ done: Int64, _ total: Int64) -> Void
+    ) async throws(BackupError)
     /// Removes a snapshot: its manifest first. Refuses the last good one.
     func remove(_ manifest: SnapshotManifest) async throws(BackupError)
 }
 
 extension SnapshotStore {
     public func requireSpace(for sizeBytes: Int64) async throws(BackupError) {}
+
+    public func verify(_ manifest: SnapshotManifest) async throws(BackupError) {
+        try await self.verify(manifest) { _, _ in }
+    }
 }
 
 public struct SnapshotListing: Sendable, Hashable {

@@ -51,19 +51,40 @@ public struct ManifestReading: Sendable {
     /// In the order of the text.
     public var errors: [SpecError] = []
     public var warnings: [SpecWarning] = []
+    /// What the documents are about, those with errors too, as far as that can be told.
+    public var named: [ResourceIdentity] = []
+}
+
+/// Which resource a document is about.
+public struct ResourceIdentity: Sendable, Hashable {
+    public var kind: String
+    public var namespace: String
+    public var name: String
+
+    public init(kind: String, namespace: String, name: String) {
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+    }
 }
 
 /// A file of specs as its owner writes it: any number of YAML documents, or JSON.
 public enum Manifest {
     /// Reads a whole file and tells everything that is wrong with it.
-    /// - Parameter file: Named in errors.
-    public static func read(_ bytes: [UInt8], file: String) -> ManifestReading {
+    /// - Parameters:
+    ///   - file: Named in errors.
+    ///   - knowsZone: Whether there is a time zone of that name; nil when it is not to be looked at.
+    public static func read(
+        _ bytes: [UInt8], file: String, knowsZone: ((_ name: String) -> Bool)? = nil
+    ) -> ManifestReading {
         var result = ManifestReading()
         var places: [[String]: Int] = [:]
         for document in Node.read(yaml: bytes) {
             var errors = document.errors.map { SpecError(file: file, $0) }
             var reading = Reading(file: file, origin: .file)
             let resource = document.root.flatMap { $0.isNull ? nil : self.resource($0, &reading) }
+            if let root = document.root, let knowsZone { self.refuseZones(root, &reading, unless: knowsZone) }
+            if let root = document.root, let identity = self.identity(root) { result.named.append(identity) }
             errors += reading.errors
             result.warnings += reading.warnings
             if let resource, let root = document.root, errors.isEmpty {
@@ -83,6 +104,30 @@ public enum Manifest {
             result.errors += errors.inOrder
         }
         return result
+    }
+
+    /// Nil when the document does not say it in a way that a resource could have.
+    private static func identity(_ root: Node) -> ResourceIdentity? {
+        guard let kind = root["kind"]?.string, [EtcdCluster.kind, EtcdSnapshot.kind, EtcdRestore.kind].contains(kind),
+            let name = root["metadata"]?["name"]?.string, isLabel(name, isLowercase: true)
+        else { return nil }
+        let namespace = root["metadata"]?["namespace"]?.string ?? ObjectMeta(name: name).namespace
+        guard isLabel(namespace, isLowercase: true) else { return nil }
+        return ResourceIdentity(kind: kind, namespace: namespace, name: name)
+    }
+
+    /// Names the time zones of schedules that nobody knows.
+    private static func refuseZones(_ root: Node, _ reading: inout Reading, unless knowsZone: (String) -> Bool) {
+        guard root["kind"]?.string == EtcdCluster.kind else { return }
+        for parents in [["spec", "backup"], ["spec", "maintenance", "defragmentation"]] {
+            var form = Reading(file: "", origin: .file)
+            guard let zone = parents.reduce(root as Node?, { $0?[$1] })?["timeZone"],
+                let name = Format.timeZone.read(zone, &form), !knowsZone(name)
+            else { continue }
+            reading.path = parents + ["timeZone"]
+            let _: Never? = reading.refuse(zone, "is no time zone of this machine: see /usr/share/zoneinfo")
+            reading.path = []
+        }
     }
 
     /// Reads one document by its `kind`.

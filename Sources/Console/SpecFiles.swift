@@ -14,11 +14,17 @@ public actor SpecFiles {
     /// What each file looked like when it was last read.
     private var seen: [String: FileInfo] = [:]
     private var unreadable: Set<String> = []
+    /// Of each file: what it was about when it was last taken.
+    private var owned: [String: [ResourceIdentity]] = [:]
+    /// Of each file that is refused: what is wrong with it, as it was told.
+    private var rejected: [String: String] = [:]
 
     /// How often files are looked at.
     static let interval: Duration = .milliseconds(500)
     /// Larger files are refused.
     static let sizeLimit: Int64 = 4 << 20
+    /// An event tells so many errors of a file, and how many more there are.
+    static let errorsShown = 5
 
     /// - Parameter sources: Files, and directories whose `.yaml`, `.yml` and `.json` files are read.
     public init(_ sources: [String], disk: any Disk, clock: any WallClock, log: Logger) {
@@ -48,7 +54,8 @@ public actor SpecFiles {
         return (resources, errors)
     }
 
-    private func look(_ objects: ObjectStore) async {
+    /// Looks at the files once, and takes those that changed.
+    func look(_ objects: ObjectStore) async {
         let files = self.files()
         for path in self.seen.keys.sorted() where !files.contains(path) {
             self.seen[path] = nil
@@ -74,8 +81,10 @@ public actor SpecFiles {
         guard reading.errors.isEmpty else {
             for error in reading.errors { self.log.error("\(error)", metadata: ["reason": "SpecRejected"]) }
             self.log.error("\(path): \(reading.errors.count) error(s); nothing of it is applied")
-            return true
+            return await self.reject(reading, of: path, objects)
         }
+        self.rejected[path] = nil
+        self.owned[path] = reading.named
         var isDone = true
         for resource in reading.resources {
             do {
@@ -86,6 +95,43 @@ public actor SpecFiles {
             }
         }
         return isDone
+    }
+
+    /// Tells the objects that a refused file is about: those that its text names, and those that it named when it was last
+    /// good. Each is told once of the same errors.
+    /// - Returns: Whether all were told.
+    private func reject(_ reading: ManifestReading, of path: String, _ objects: ObjectStore) async -> Bool {
+        let shown = reading.errors.prefix(Self.errorsShown).map(\.description)
+        let more = reading.errors.count - shown.count
+        let message =
+            shown.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : "") + ". Nothing of this file is applied."
+        guard self.rejected[path] != message else { return true }
+        let named = reading.named + (self.owned[path] ?? [])
+        for identity in Set(named).sorted(by: { ($0.kind, $0.namespace, $0.name) < ($1.kind, $1.namespace, $1.name) }) {
+            do {
+                guard try await self.exists(identity, objects) else { continue }
+            } catch {
+                return false
+            }
+            let event = Event(
+                regarding: "\(identity.kind)/\(identity.name)", type: .warning, reason: "SpecRejected", message: message,
+                time: self.clock.now())
+            await EventRecorder(objects: objects).record(event, namespace: identity.namespace)
+        }
+        self.rejected[path] = message
+        return true
+    }
+
+    private func exists(_ identity: ResourceIdentity, _ objects: ObjectStore) async throws -> Bool {
+        func has<Object: Resource & StoredObject>(_ type: Object.Type) async throws -> Bool {
+            let key = ObjectKey.key(plural: Object.plural, namespace: identity.namespace, name: identity.name)
+            return try await objects.get(type, key: key) != nil
+        }
+        return switch identity.kind {
+        case EtcdCluster.kind: try await has(EtcdCluster.self)
+        case EtcdSnapshot.kind: try await has(EtcdSnapshot.self)
+        default: try await has(EtcdRestore.self)
+        }
     }
 
     private func read(_ path: String) throws -> ManifestReading {

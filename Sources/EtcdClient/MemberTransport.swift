@@ -2,6 +2,7 @@ internal import EtcdWire
 internal import GRPCCore
 internal import GRPCNIOTransportCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import NIOCore
 
 /// One HTTP/2 connection to one member, opened by its first call, and reopened by gRPC when it was lost while idle.
 final class MemberTransport: Sendable {
@@ -23,6 +24,11 @@ final class MemberTransport: Sendable {
         }
         config.backoff = HTTP2ClientTransport.Config.Backoff(
             initial: .milliseconds(200), max: .seconds(5), multiplier: 1.6, jitter: 0.2)
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(PingResponder(), position: .first)
+            }
+        }
         let security = try Self.security(for: endpoint)
         do {
             let transport = try HTTP2ClientTransport.Posix(

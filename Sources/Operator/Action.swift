@@ -53,6 +53,12 @@ public enum Action: Sendable, Hashable {
         }
     }
 
+    /// Under which its failures are counted: what is tried again, whatever figures the next try has.
+    public var retryKey: String {
+        if case .compact = self { return self.name }
+        return self.description
+    }
+
     /// What it is done to, for people: `AddLearner orders-4`.
     public var description: String {
         switch self {
@@ -96,6 +102,9 @@ public enum Outcome: Sendable, Hashable {
 
 /// An action that failed. It may have happened all the same: the next look tells.
 public struct ActionError: Error, Hashable, CustomStringConvertible {
+    /// The reason when etcd does not take a change yet and soon will: no failure, but a wait.
+    public static let tooEarly = "TooEarly"
+
     public var action: String
     /// One word in CamelCase: `EngineMissing`, `NoPort`, `Unreachable`.
     public var reason: String

@@ -8,15 +8,15 @@ internal import Synchronization
 /// Brings one cluster a step nearer to its spec each time it is asked: looks, decides, writes down what it is about to do,
 /// does it, and says when to look again. Holds nothing that matters: it may be killed between any two lines.
 public final class ClusterReconciler: Sendable {
-    private let objects: ObjectStore
-    private let hands: any Hands
-    private let clock: any WallClock
-    private let requests: RequestSource
+    let objects: ObjectStore
+    let hands: any Hands
+    let clock: any WallClock
+    let requests: RequestSource
     private let zones: @Sendable (String) -> ZoneRules?
     private let log: Logger
     private let baseDirectory: String
     /// Whether this controller may act now: false once its election lease may have ended.
-    private let mayAct: @Sendable () -> Bool
+    let mayAct: @Sendable () -> Bool
     private let memories = Mutex<[String: ClusterMemory]>([:])
 
     /// The requests of a cluster that are not finished. They may be a little old: every write compares revisions.
@@ -100,16 +100,20 @@ public final class ClusterReconciler: Sendable {
         guard self.mayAct() else { return Draft.steadyInterval }
         cluster.status = decision.status
         if action == .forget { return try await self.forget(cluster) }
-        self.log.info("\(action.description)", metadata: ["cluster": "\(cluster.metadata.name)", "why": "\(decision.why)"])
+        // What is only asked for once more, since it came too early, is told once.
+        let isAgain = memory.failures[action.retryKey]?.isTooEarly(at: self.clock.now()) ?? false
+        self.log.log(
+            level: isAgain ? .debug : .info, "\(action.description)",
+            metadata: ["cluster": "\(cluster.metadata.name)", "why": "\(decision.why)"])
         do {
-            let outcome = try await self.hands.perform(action, on: cluster)
+            let outcome = try await self.perform(action, on: cluster)
             self.note(outcome, of: action, in: &memory)
             if case .removeSnapshot(let manifest) = action { await self.removeObject(of: manifest.name, cluster) }
             if let event = Self.event(of: action) { await self.record(event, on: cluster) }
         } catch let error as ActionError {
-            self.note(error, of: action, in: &memory)
-            self.log.warning(
-                "\(action.description) failed: \(error.message)", metadata: ["cluster": "\(cluster.metadata.name)"])
+            let before = memory.failures[action.retryKey]
+            memory.note(error, of: action, at: self.clock.now())
+            await self.tell(error, of: action, before: before, on: cluster)
         }
         self.keep(memory, for: key)
         return .milliseconds(1)
@@ -131,7 +135,7 @@ public final class ClusterReconciler: Sendable {
     }
 
     private func note(_ outcome: Outcome, of action: Action, in memory: inout ClusterMemory) {
-        memory.failures[action.description] = nil
+        memory.failures[action.retryKey] = nil
         let now = self.clock.now()
         switch (action, outcome) {
         case (.start(let members), _):
@@ -146,12 +150,19 @@ public final class ClusterReconciler: Sendable {
         }
     }
 
-    private func note(_ error: ActionError, of action: Action, in memory: inout ClusterMemory) {
-        let now = self.clock.now()
-        let before = memory.failures[action.description]
-        memory.failures[action.description] = .init(
-            reason: error.reason, message: error.message, first: before?.first ?? now, last: now,
-            count: (before?.count ?? 0) + 1)
+    /// A failure is an event the first time, and when it fails another way; else a line of the log. What came too early is
+    /// neither.
+    private func tell(
+        _ error: ActionError, of action: Action, before: ClusterMemory.Failure?, on cluster: EtcdCluster
+    ) async {
+        let isEarly = error.reason == ActionError.tooEarly
+        guard isEarly || before?.message == error.message else {
+            return await self.record(
+                EventDraft(.warning, "\(action.name)Failed", "\(action.description): \(error.message)"), on: cluster)
+        }
+        self.log.log(
+            level: isEarly ? .debug : .warning, "\(action.description) failed: \(error.message)",
+            metadata: ["cluster": "\(cluster.metadata.name)"])
     }
 
     // MARK: Requests

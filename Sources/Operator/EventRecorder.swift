@@ -4,13 +4,17 @@ public import Reconcile
 
 /// Writes events beside the objects they are about. The same words again are counted, not repeated; an hour after the last
 /// time, the store forgets them.
-struct EventRecorder {
-    let objects: ObjectStore
+public struct EventRecorder: Sendable {
+    private let objects: ObjectStore
+
+    public init(objects: ObjectStore) {
+        self.objects = objects
+    }
 
     static let lifetime: Duration = .seconds(3600)
 
     /// An event that cannot be written is dropped: no work waits for it.
-    func record(_ event: Event, namespace: String) async {
+    public func record(_ event: Event, namespace: String) async {
         let parts = event.regarding.split(separator: "/")
         guard parts.count == 2 else { return }
         let words = String(FNV1a.checksum(event.message.utf8), radix: 36)

@@ -8,4 +8,16 @@ public protocol Hands: Sendable {
     func observe(_ cluster: EtcdCluster) async -> ObservedCluster
     /// Carries out one action.
     func perform(_ action: Action, on cluster: EtcdCluster) async throws -> Outcome
+    /// Carries out one action, and tells meanwhile how far it has come, if it can.
+    func perform(
+        _ action: Action, on cluster: EtcdCluster, progress: @escaping @Sendable (ActionProgress) -> Void
+    ) async throws -> Outcome
+}
+
+extension Hands {
+    public func perform(
+        _ action: Action, on cluster: EtcdCluster, progress: @escaping @Sendable (ActionProgress) -> Void
+    ) async throws -> Outcome {
+        try await self.perform(action, on: cluster)
+    }
 }

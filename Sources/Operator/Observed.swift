@@ -157,5 +157,18 @@ public struct ClusterMemory: Sendable, Hashable {
             self.last = last
             self.count = count
         }
+
+        /// Whether it only came too soon. What etcd does not take for half a minute is a failure like any other.
+        func isTooEarly(at now: Timestamp) -> Bool {
+            self.reason == ActionError.tooEarly && now - self.first < .seconds(30)
+        }
+    }
+
+    /// Counts a failure.
+    mutating func note(_ error: ActionError, of action: Action, at now: Timestamp) {
+        let before = self.failures[action.retryKey]
+        self.failures[action.retryKey] = Failure(
+            reason: error.reason, message: error.message, first: before?.first ?? now, last: now,
+            count: (before?.count ?? 0) + 1)
     }
 }

@@ -130,7 +130,8 @@ extension ProcessRuntime {
     // MARK: - Restoring
 
     public func restore(
-        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions
+        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions,
+        progress: @escaping ByteProgress
     ) async throws(RuntimeError) {
         let directory = try cluster.memberDirectory(member)
         let wanted = MemberRecord.Restored(snapshot: snapshot, token: options.token)
@@ -143,9 +144,11 @@ extension ProcessRuntime {
 
         let engine = try await self.engine(for: cluster.engine)
         let tool = try self.snapshotTool(of: engine)
-        try await self.verify(snapshot, sha256: options.sha256, tool: tool)
+        try await self.verify(snapshot, sha256: options.sha256, tool: tool, progress)
         let temporary = try self.makeRoom(in: directory)
         let place = record.place(in: directory)
+        let watching = self.watchCopy(of: snapshot, to: temporary, progress)
+        defer { watching.cancel() }
         let result = try await self.run(
             tool,
             [
@@ -173,6 +176,18 @@ extension ProcessRuntime {
         current.ran = true
         try directory.write(current, on: self.disk)
         try onDisk { () throws(DiskError) in try lock.close() }
+    }
+
+    /// Tells once a second how large the database has become that a tool is writing.
+    private func watchCopy(of snapshot: String, to directory: String, _ progress: @escaping ByteProgress) -> Task<Void, Never> {
+        let (disk, clock) = (self.disk, self.clock)
+        return Task {
+            while (try? await clock.sleep(for: .seconds(1))) != nil {
+                guard let total = try? disk.stat(snapshot)?.size else { return }
+                let done = (try? disk.stat("\(directory)/member/snap/db"))?.size ?? 0
+                progress("writing", done, total)
+            }
+        }
     }
 
     private func refuseUnlessEmpty(_ directory: MemberDirectory, _ member: String) throws(RuntimeError) {
@@ -207,12 +222,14 @@ extension ProcessRuntime {
         throw RuntimeError(.engineMissing, "there is no \(names[0]) beside \(engine.path)\(advice)")
     }
 
-    private func verify(_ snapshot: String, sha256: String?, tool: String) async throws(RuntimeError) {
+    private func verify(
+        _ snapshot: String, sha256: String?, tool: String, _ progress: @escaping ByteProgress
+    ) async throws(RuntimeError) {
         guard let info = try onDisk({ () throws(DiskError) in try self.disk.stat(snapshot) }), !info.isDirectory else {
             throw RuntimeError(.badSnapshot, "there is no snapshot at \(snapshot)")
         }
         if let sha256 {
-            let found = try await self.sha256(of: snapshot)
+            let found = try await self.sha256(of: snapshot, progress)
             guard found == sha256.lowercased() else {
                 throw RuntimeError(.badSnapshot, "\(snapshot) has SHA-256 \(found), not \(sha256)")
             }
@@ -225,7 +242,7 @@ extension ProcessRuntime {
     }
 
     /// Of the database image: a snapshot that was streamed from a member ends with 32 bytes of hash, which are not part of it.
-    private func sha256(of path: String) async throws(RuntimeError) -> String {
+    private func sha256(of path: String, _ progress: ByteProgress) async throws(RuntimeError) -> String {
         let file = try onDisk { () throws(DiskError) in try self.disk.open(path, .read) }
         var hash = SHA256()
         var offset: Int64 = 0
@@ -237,6 +254,7 @@ extension ProcessRuntime {
             if bytes.isEmpty { break }
             hash.update(data: bytes)
             offset += Int64(bytes.count)
+            progress("verifying", offset, end)
             // Other members' calls are not held up by a large file.
             await Task.yield()
         }

@@ -30,8 +30,20 @@ public protocol Runtime: Sendable {
     /// Verifies a snapshot and writes it as the data directory of a stopped member that has a place and no data, as the
     /// only member of a new cluster.
     func restore(
-        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions
+        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions,
+        progress: @escaping ByteProgress
     ) async throws(RuntimeError)
+}
+
+/// Told now and then what is done, how many bytes of it, and how many there will be.
+public typealias ByteProgress = @Sendable (_ phase: String, _ done: Int64, _ total: Int64) -> Void
+
+extension Runtime {
+    public func restore(
+        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions
+    ) async throws(RuntimeError) {
+        try await self.restore(member, of: cluster, from: snapshot, with: options) { _, _, _ in }
+    }
 }
 
 /// A cluster as its runtime sees it.

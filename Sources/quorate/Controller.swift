@@ -167,20 +167,6 @@ private enum LogFile {
     }
 }
 
-/// The machine's time zones.
-private struct Zones: Sendable {
-    let disk: RealDisk
-
-    func rules(_ name: String) -> ZoneRules? {
-        guard name.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }) else { return nil }
-        guard let file = try? self.disk.open("/usr/share/zoneinfo/\(name)", .read) else { return nil }
-        defer { try? file.close() }
-        guard let size = try? file.size(), size < 1 << 20 else { return nil }
-        guard let bytes = try? file.read(at: 0, count: Int(size)) else { return nil }
-        return try? ZoneRules(tzif: bytes)
-    }
-}
-
 private func currentDirectory() -> String {
     guard let path = unsafe getcwd(nil, 0) else { return "/" }
     defer { unsafe free(path) }

@@ -255,6 +255,39 @@ import YAML
         #expect(reading.resources.map(\.mark.line) == [11])
     }
 
+    @Test func namesTimeZonesThatNobodyKnows() {
+        let text = manifest(
+            """
+            backup: {schedule: "0 3 * * *", timeZone: Europe/Berln}
+            maintenance:
+              defragmentation: {schedule: "0 3 * * *", timeZone: Mars/Base}
+            """)
+        let bytes = Array(text.utf8)
+        let reading = Manifest.read(bytes, file: "orders.yaml", knowsZone: { _ in false })
+        let verdict = "is no time zone of this machine: see /usr/share/zoneinfo"
+        #expect(
+            reading.errors.map(\.description) == [
+                #"orders.yaml:5:45: spec.backup.timeZone: "Europe/Berln": \#(verdict)"#,
+                #"orders.yaml:7:56: spec.maintenance.defragmentation.timeZone: "Mars/Base": \#(verdict)"#,
+            ])
+        #expect(reading.resources.isEmpty)
+        #expect(Manifest.read(bytes, file: "orders.yaml", knowsZone: { _ in true }).errors.isEmpty)
+        #expect(Manifest.read(bytes, file: "orders.yaml").errors.isEmpty)
+        // What has no zone's form is one error, not two.
+        let formless = Array(manifest("backup: {timeZone: ../etc}").utf8)
+        #expect(Manifest.read(formless, file: "orders.yaml", knowsZone: { _ in false }).errors.count == 1)
+    }
+
+    @Test func saysWhatDocumentsAreAbout() {
+        let reading = Manifest.read(
+            manifest("replicas: 12") + "---\na: [1]\n---\n" + manifest("replicas: 1", metadata: "{name: b, namespace: n}"))
+        #expect(
+            reading.named == [
+                ResourceIdentity(kind: "EtcdCluster", namespace: "default", name: "orders"),
+                ResourceIdentity(kind: "EtcdCluster", namespace: "n", name: "b"),
+            ])
+    }
+
     @Test func refusesOneNameTwice() {
         let text = manifest("replicas: 1") + "---\n" + manifest("replicas: 3")
         let reading = Manifest.read(text)

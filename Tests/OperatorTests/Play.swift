@@ -15,6 +15,8 @@ struct Play {
     var now = Timestamp(seconds: 1_800_000_000)
     var actions: [Action] = []
     var events: [EventDraft] = []
+    /// The time zones that the machine knows.
+    var zones: [String: ZoneRules] = [:]
 
     init(_ name: String = "orders", replicas: Int = 3, _ change: (inout EtcdClusterSpec) -> Void = { _ in }) {
         var spec = EtcdClusterSpec()
@@ -33,7 +35,8 @@ struct Play {
 
     var input: DecisionInput {
         DecisionInput(
-            cluster: self.cluster, requests: self.requests, observed: self.model.observe(), memory: self.memory, now: self.now)
+            cluster: self.cluster, requests: self.requests, observed: self.model.observe(), memory: self.memory, now: self.now,
+            zones: self.zones)
     }
 
     @discardableResult
@@ -51,9 +54,7 @@ struct Play {
             let outcome = try self.model.perform(action, now: self.now)
             self.note(action, outcome)
         } catch {
-            let before = self.memory.failures[action.description]
-            self.memory.failures[action.description] = .init(
-                reason: error.reason, message: error.message, first: self.now, last: self.now, count: (before?.count ?? 0) + 1)
+            self.memory.note(error, of: action, at: self.now)
         }
         return decision
     }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ClusterAPI
+internal import Platform
 internal import Testing
 
 @testable internal import quorate
@@ -129,10 +130,8 @@ struct CommandLineTests {
         #expect(throws: CommandError.self) { try splitter.push([1, 2, 3]) }
     }
 
-    @Test("Names of what is made are fit and not too long")
-    func names() {
-        #expect(Samples.now.name(after: "orders") == "orders-20261122t230256z")
-        #expect(Samples.now.name(after: String(repeating: "a", count: 63)).count == 63)
+    @Test("A source is sent as a whole URI")
+    func sources() {
         #expect(RestoreSource.uri(of: "file:///a") == "file:///a")
         #expect(RestoreSource.uri(of: "/a/./b/../c") == "file:///a/c")
         #expect(RestoreSource.uri(of: "c").hasPrefix("file:///"))
@@ -152,6 +151,31 @@ struct CommandLineTests {
         #expect(wrong.objects.count == 1)
         #expect(wrong.errors.count == 2 && wrong.errors[1] == "/nowhere.yaml: No such file or directory")
         #expect(Validate.summary(of: wrong) == "2 errors in 3 files")
+        // A time zone is looked up where there is a database of them.
+        let zoned = try TemporaryFile(
+            "apiVersion: quorate.dev/v1alpha1\nkind: EtcdCluster\nmetadata: {name: a}\nspec:\n  backup:\n"
+                + "    schedule: \"0 3 * * *\"\n    timeZone: Europe/Berln\n")
+        defer { zoned.remove() }
+        #expect(ManifestFiles.read([zoned.path]).errors.isEmpty)
+        let known = ManifestFiles.read([zoned.path], knowsZone: { $0 == "Europe/Berln" })
+        #expect(known.errors.isEmpty && known.objects.count == 1)
+        let unknown = ManifestFiles.read([zoned.path], knowsZone: { _ in false })
+        let place = #"\#(zoned.path):7:15: spec.backup.timeZone: "Europe/Berln": is no time zone of this machine"#
+        #expect(unknown.objects.isEmpty && unknown.errors.count == 1 && unknown.errors[0].hasPrefix(place))
+    }
+
+    @Test("The machine's time zones are the files of its database, and nothing beside it")
+    func zones() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeDirectory("/zones/Europe")
+        let file = try disk.open("/zones/Europe/Text", .create)
+        try file.write(Array("no zone".utf8), at: 0)
+        try file.close()
+        let zones = Zones(disk: disk, directory: "/zones")
+        #expect(zones.knows("UTC") && !zones.knows("Europe/Text") && !zones.knows("Europe") && !zones.knows("Europe/None"))
+        #expect(!zones.knows("../zones/Europe/Text"))
+        guard let machine = Zones.machine() else { return }
+        #expect(machine.knows("Europe/Berlin") && !machine.knows("Europe/Berln"))
     }
 
     @Test("What deleting means")

@@ -187,6 +187,7 @@ private let described = """
       ScaleUp: add orders-4 as a learner, then promote it
       step WaitCaughtUp, since 2026-11-22T23:02:44Z (12s ago)
       member orders-4
+      3 of 5 members ready (60 %)
 
     Blocked
       Defragment orders-2

@@ -13,7 +13,7 @@ struct Conditions {
             self.available(), self.progressing(), self.degraded(), self.quorate(), self.allMembersReady(),
             self.allMembersUpdated(),
             self.backupReady(),
-            self.alarmsActive(), self.clusterIDMismatch(), self.recovering(), self.paused(),
+            self.schedulesReady(), self.alarmsActive(), self.clusterIDMismatch(), self.recovering(), self.paused(),
         ]
     }
 
@@ -39,15 +39,21 @@ struct Conditions {
         return self.make("Available", .false, reason, self.draft.why)
     }
 
-    /// The failure that stands in the way now, if one does. Once or twice is no more than a call that came too early.
+    /// The failure that stands in the way now, if one does. One that came once or twice is shown as blocked, and as an
+    /// event, but is no verdict on the cluster yet.
     private var failure: ClusterMemory.Failure? {
-        let standing = self.draft.memory.failures.filter { $0.value.count >= 3 || $0.value.reason == "EngineMissing" }
+        let standing = self.draft.memory.failures.filter { _, failure in
+            failure.reason == "EngineMissing" || failure.count >= 3 && !failure.isTooEarly(at: self.draft.now)
+        }
         return standing.keys.sorted().compactMap { standing[$0] }.max { $0.last < $1.last }
     }
 
     private func progressing() -> Condition {
         if let operation = self.status.operation {
-            return self.make("Progressing", .true, operation.type.rawValue, "\(operation.intent) Step: \(operation.step).")
+            let ready = self.status.readyReplicas
+            return self.make(
+                "Progressing", .true, operation.type.rawValue,
+                "\(operation.intent) Step: \(operation.step). \(ready) of \(self.draft.spec.replicas) members are ready.")
         }
         return self.make("Progressing", .false, "AsSpecified", "No change is in flight.")
     }
@@ -112,6 +118,14 @@ struct Conditions {
             return self.make("BackupReady", .false, "NoSnapshot", "There is no snapshot yet.")
         }
         return self.make("BackupReady", .true, "SnapshotSucceeded", "The last one holds revision \(last.revision).")
+    }
+
+    private func schedulesReady() -> Condition {
+        let unknown = self.draft.unknownZones
+        guard !unknown.isEmpty else { return self.make("SchedulesReady", .true, "SchedulesReady", "") }
+        return self.make(
+            "SchedulesReady", .false, "UnknownTimeZone",
+            "This machine does not know \(unknown.joined(separator: " and ")); nothing runs by that schedule.")
     }
 
     private func alarmsActive() -> Condition {

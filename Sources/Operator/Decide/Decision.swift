@@ -43,6 +43,9 @@ public struct Decision: Sendable {
     public var blocked: [BlockedAction] { self.status.blocked }
 }
 
+/// Where an operation's details say how far its long action has come.
+public let progressDetail = "progress"
+
 /// An event about the cluster, without its time.
 public struct EventDraft: Sendable, Hashable {
     public var type: Event.Kind

@@ -31,7 +31,7 @@ extension Draft {
     }
 
     private var finalSnapshotName: String {
-        "\(self.name)-final-\((self.cluster.metadata.deletionTimestamp ?? self.now).compact)"
+        DerivedName.name(self.name, "final-\((self.cluster.metadata.deletionTimestamp ?? self.now).namePart)")
     }
 
     private var finalSnapshotIsMissing: Bool {

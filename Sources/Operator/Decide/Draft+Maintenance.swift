@@ -85,8 +85,9 @@ extension Draft {
     private mutating func openDefragmentationCycle(_ rule: DefragmentationSpec) {
         let last = self.status.maintenance.defragmentationCycle
         if let schedule = rule.schedule {
-            guard let cron = try? Cron(schedule) else { return }
-            let rules = rule.timeZone.map { self.input.zones[$0] ?? .utc } ?? .utc
+            guard let cron = try? Cron(schedule),
+                let rules = self.zone(rule.timeZone, of: "spec.maintenance.defragmentation", toDo: "Defragment")
+            else { return }
             let anchor = last ?? self.cluster.metadata.creationTimestamp ?? self.now
             if let due = cron.next(after: anchor, in: rules), due <= self.now {
                 self.status.maintenance.defragmentationCycle = self.now

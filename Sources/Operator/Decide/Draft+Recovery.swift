@@ -61,7 +61,7 @@ extension Draft {
         let open = self.input.requests.restores.contains { $0.spec.approved }
         if !open {
             var restore = EtcdRestore(
-                metadata: ObjectMeta(name: "\(self.name)-auto-\(since.seconds)"),
+                metadata: ObjectMeta(name: DerivedName.name(self.name, "auto-\(since.seconds)")),
                 spec: EtcdRestoreSpec(clusterRef: self.name))
             restore.metadata.namespace = self.cluster.metadata.namespace
             restore.spec.approved = true

@@ -48,7 +48,7 @@ extension Draft {
     private func artifact(for uri: String?) -> Artifact {
         if let uri {
             if let verified = self.memory.verified[uri] { return .known(verified) }
-            if let failure = self.memory.failures[Action.verifySnapshot(uri: uri).description], failure.count >= 3 {
+            if let failure = self.memory.failures[Action.verifySnapshot(uri: uri).retryKey], failure.count >= 3 {
                 return .missing(failure.message)
             }
             return .unread(uri)
@@ -59,7 +59,7 @@ extension Draft {
         // The newest that reads whole; one found damaged is passed over, and the next older one taken.
         for manifest in listing.snapshots.reversed() {
             if self.memory.verified[manifest.uri] != nil { return .known(manifest) }
-            let failed = self.memory.failures[Action.verifySnapshot(uri: manifest.uri).description]?.count ?? 0
+            let failed = self.memory.failures[Action.verifySnapshot(uri: manifest.uri).retryKey]?.count ?? 0
             if failed < 3 { return .unread(manifest.uri) }
         }
         return .missing("there is no whole snapshot of this cluster")
@@ -189,10 +189,17 @@ extension Draft {
 
     /// A restore that grew to its size is done.
     mutating func finishGrownRestores() {
-        guard self.view.isQuorate, self.view.voters.count == self.spec.replicas, self.operation == nil else { return }
+        let wanted = self.spec.replicas
+        let ready = self.view.voters.count(where: \.isHealthy)
+        let isGrown =
+            self.view.isQuorate && self.view.voters.count == wanted && ready == wanted && self.operation == nil
         for restore in self.input.requests.restores where restore.status.phase == .growing {
-            guard self.view.voters.allSatisfy(\.isHealthy) else { continue }
-            self.write(restore, .succeeded, restore.status.report?.summary ?? "")
+            let message = "\(ready) of \(wanted) members are up (\(min(100, ready * 100 / max(1, wanted))) %)"
+            if isGrown {
+                self.write(restore, .succeeded, restore.status.report?.summary ?? "")
+            } else if restore.status.message != message {
+                self.write(restore, .growing, message)
+            }
         }
     }
 

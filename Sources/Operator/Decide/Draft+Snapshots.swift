@@ -13,7 +13,11 @@ extension Draft {
             self.block("Snapshot", "spec.backup.suspend is true", until: "it is false")
             return false
         }
-        return self.requestDueSnapshot(schedule, zone: backup.timeZone)
+        guard let rules = self.zone(backup.timeZone, of: "spec.backup", toDo: "Snapshot") else {
+            self.status.backup.nextScheduledTime = nil
+            return false
+        }
+        return self.requestDueSnapshot(schedule, rules)
     }
 
     private var openSnapshots: [EtcdSnapshot] {
@@ -53,19 +57,20 @@ extension Draft {
         let labels = SnapshotLabels(
             cluster: self.name, clusterID: self.status.clusterID ?? "", member: source.name, takenAt: self.now)
         let action = Action.takeSnapshot(name: pending.metadata.name, labels: labels, endpoint: endpoint)
-        if let failure = self.memory.failures[action.description], failure.count >= 3 {
+        if let failure = self.memory.failures[action.retryKey], failure.count >= 3 {
             pending.status.phase = .failed
             pending.status.message = failure.message
             pending.status.completedAt = self.now
             self.snapshotWrites.append(pending)
             self.status.backup.lastFailure = "\(pending.metadata.name): \(failure.message)"
-            self.memory.failures[action.description] = nil
+            self.memory.failures[action.retryKey] = nil
             self.event("SnapshotFailed", "\(pending.metadata.name): \(failure.message)", .warning)
             return self.wait("Snapshot \(pending.metadata.name) failed.")
         }
-        if pending.status.phase != .inProgress {
+        let failure = self.memory.failures[action.retryKey].map { "\($0.message); it is tried again" }
+        if pending.status.phase != .inProgress || failure.map({ $0 != pending.status.message }) ?? false {
             pending.status.phase = .inProgress
-            pending.status.message = "streaming from \(source.name)"
+            pending.status.message = failure ?? "streaming from \(source.name)"
             self.snapshotWrites.append(pending)
         }
         return self.act(
@@ -83,13 +88,13 @@ extension Draft {
     }
 
     /// Writes down the snapshot that is due, as an object of its own; taking it is the next turn.
-    private mutating func requestDueSnapshot(_ schedule: String, zone: String?) -> Bool {
-        guard let due = self.dueRun(schedule, zone: zone, after: self.status.backup.lastScheduledTime) else { return false }
+    private mutating func requestDueSnapshot(_ schedule: String, _ rules: ZoneRules) -> Bool {
+        guard let due = self.dueRun(schedule, rules, after: self.status.backup.lastScheduledTime) else { return false }
         guard self.view.isQuorate else { return false }
         self.status.backup.missedRuns += due.missed
         self.status.backup.lastScheduledTime = due.time
         var snapshot = EtcdSnapshot(
-            metadata: ObjectMeta(name: "\(self.name)-scheduled-\(due.time.compact)"),
+            metadata: ObjectMeta(name: DerivedName.name(self.name, "scheduled-\(due.time.namePart)")),
             spec: EtcdSnapshotSpec(clusterRef: self.name))
         snapshot.metadata.namespace = self.cluster.metadata.namespace
         snapshot.metadata.labels["quorate.dev/schedule"] = "true"
@@ -100,10 +105,10 @@ extension Draft {
 
     /// The newest run at or before now that was not taken, and how many before it were not either. The first snapshot of
     /// a cluster that has none is due at once.
-    private mutating func dueRun(_ schedule: String, zone: String?, after last: Timestamp?) -> (time: Timestamp, missed: Int64)?
-    {
+    private mutating func dueRun(
+        _ schedule: String, _ rules: ZoneRules, after last: Timestamp?
+    ) -> (time: Timestamp, missed: Int64)? {
         guard let cron = try? Cron(schedule) else { return nil }
-        let rules = zone.map { self.input.zones[$0] ?? .utc } ?? .utc
         guard let anchor = last else { return (self.now, 0) }
         var due: Timestamp?
         var missed: Int64 = -1
@@ -117,6 +122,31 @@ extension Draft {
         return due.map { ($0, missed) }
     }
 
+    /// The rules of a schedule's time zone. Nil when this machine does not know it: then the schedule waits, since run at
+    /// another time it would be another schedule.
+    mutating func zone(_ name: String?, of field: String, toDo action: String) -> ZoneRules? {
+        guard let name else { return .utc }
+        if let rules = self.input.zones[name] { return rules }
+        self.block(
+            action, "\(field).timeZone: this machine does not know the time zone \(name)",
+            until: "the spec names one that it knows, or its zone database (tzdata) has it")
+        return nil
+    }
+
+    /// The time zones of schedules that this machine does not know, with their fields.
+    var unknownZones: [String] {
+        let backup = self.spec.backup.map { ("spec.backup", $0.schedule, $0.timeZone) }
+        let defragmentation = self.spec.maintenance.defragmentation.map {
+            ("spec.maintenance.defragmentation", $0.schedule, $0.timeZone)
+        }
+        return [backup, defragmentation].compactMap { rule in
+            guard let (field, schedule, zone) = rule, schedule != nil, let zone, self.input.zones[zone] == nil else {
+                return nil
+            }
+            return "\(field).timeZone (\(zone))"
+        }
+    }
+
     /// Removes what the retention rule no longer keeps: one a turn, oldest first, never the last good one.
     mutating func retention() -> Bool {
         guard let backup = self.spec.backup, let listing = self.input.observed.snapshots, self.operation == nil else {
@@ -128,12 +158,5 @@ extension Draft {
         guard let oldest = verdicts.first(where: { !$0.isKept })?.snapshot else { return false }
         let kept = verdicts.count(where: \.isKept)
         return self.act(.removeSnapshot(oldest), why: "The retention rule keeps \(kept) newer ones.", yielding: true)
-    }
-}
-
-extension Timestamp {
-    /// `20261122t230256z`: fit for a resource's name.
-    var compact: String {
-        self.description.lowercased().filter { $0.isLetter || $0.isNumber }
     }
 }

@@ -8,6 +8,7 @@ extension Draft {
     /// The whole decision: the status that describes what was seen and what is about to be done.
     mutating func finish() -> Decision {
         self.reportArchive()
+        self.blockFailures()
         var status = self.status
         status.operation = self.operation
         status.members = self.memberStatuses()

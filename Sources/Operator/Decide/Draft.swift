@@ -29,6 +29,8 @@ struct Draft {
         self.status = input.cluster.status
         self.memory = input.memory
         self.operation = input.cluster.status.operation
+        // Written while an action runs; none does now.
+        self.operation?.details[progressDetail] = nil
         self.memory.revision = max(self.memory.revision, self.view.revision)
         self.status.revision = max(self.status.revision, self.memory.revision)
     }
@@ -43,13 +45,15 @@ struct Draft {
     /// Chooses an action. When the same one failed a moment ago, it is not tried again yet, and that is said; a `yielding`
     /// one then leaves the turn to the concerns after it, since they do not depend on it.
     mutating func act(_ action: Action, why: String, yielding: Bool = false) -> Bool {
-        if let failure = self.memory.failures[action.description] {
-            let pause = Self.backoff(afterFailures: failure.count)
-            let retry = failure.last + pause
+        if let failure = self.memory.failures[action.retryKey] {
+            let isEarly = failure.isTooEarly(at: self.now)
+            let retry = failure.last + (isEarly ? Self.earlyPause : Self.backoff(afterFailures: failure.count))
+            let until = isEarly ? "etcd takes it; it is asked twice a second" : "it succeeds: tried again at \(retry)"
+            self.block(action.retryKey, failure.message, until: until, since: failure.first)
             if retry > self.now {
-                self.block(action.description, failure.message, until: "retried at \(retry)", since: failure.first)
                 if yielding { return false }
-                return self.wait("\(action.description) failed (\(failure.message)); it is retried.", for: retry - self.now)
+                let verb = isEarly ? "waits" : "failed"
+                return self.wait("\(action.description) \(verb): \(failure.message).", for: retry - self.now)
             }
         }
         self.action = action
@@ -71,8 +75,19 @@ struct Draft {
         self.blocked.append(
             BlockedAction(
                 action: action, reason: reason, since: before?.since ?? since ?? self.now,
-                unblockedWhen: before?.unblockedWhen ?? until))
+                unblockedWhen: until))
     }
+
+    /// Says of every failure that no concern spoke of in this turn what it was.
+    mutating func blockFailures() {
+        for key in self.memory.failures.keys.sorted() where !self.blocked.contains(where: { $0.action == key }) {
+            guard let failure = self.memory.failures[key], !failure.isTooEarly(at: self.now) else { continue }
+            self.block(key, failure.message, until: "it is tried again, if it is still wanted", since: failure.first)
+        }
+    }
+
+    /// Until etcd is asked again for what it did not take yet.
+    static let earlyPause: Duration = .milliseconds(500)
 
     static func backoff(afterFailures count: Int) -> Duration {
         .milliseconds(min(200 << min(count - 1, 8), 30_000))

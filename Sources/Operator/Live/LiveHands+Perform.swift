@@ -4,21 +4,30 @@ internal import EtcdClient
 internal import EtcdWire
 internal import Platform
 internal import Runtimes
+internal import Synchronization
 
 extension LiveHands {
     public func perform(_ action: Action, on cluster: EtcdCluster) async throws -> Outcome {
+        try await self.perform(action, on: cluster) { _ in }
+    }
+
+    public func perform(
+        _ action: Action, on cluster: EtcdCluster, progress: @escaping @Sendable (ActionProgress) -> Void
+    ) async throws -> Outcome {
         do {
-            return try await self.attempt(action, Places(cluster), cluster)
+            return try await self.attempt(action, Places(cluster), progress)
         } catch let error as RuntimeError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
         } catch let error as EtcdError {
-            throw ActionError(action: action.description, reason: error.reason, message: error.description)
+            throw ActionError(action: action.description, reason: error.reason, message: error.explanation)
         } catch let error as BackupError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
         }
     }
 
-    private func attempt(_ action: Action, _ places: Places, _ cluster: EtcdCluster) async throws -> Outcome {
+    private typealias Report = @Sendable (ActionProgress) -> Void
+
+    private func attempt(_ action: Action, _ places: Places, _ report: @escaping Report) async throws -> Outcome {
         switch action {
         case .provision(let members):
             for member in members { _ = try await self.runtime.provision(member, of: places.cluster) }
@@ -29,14 +38,16 @@ extension LiveHands {
         case .retire(let member, let label):
             return .movedAside(path: try await self.runtime.retire(member, of: places.cluster, label: label))
         case .takeSnapshot(let name, let labels, let endpoint):
-            return .snapshot(try await self.takeSnapshot(name, labels, endpoint, places))
+            return .snapshot(try await self.takeSnapshot(name, labels, endpoint, places, report))
         case .removeSnapshot(let manifest):
             try await self.store(places.backups).remove(manifest)
         case .verifySnapshot(let uri):
-            return .snapshot(try await self.verify(uri, places))
+            return .snapshot(try await self.verify(uri, places, report))
         case .restore(let member, let uri, let options):
             let path = try SnapshotLocation.parse(uri).path
-            try await self.runtime.restore(member, of: places.cluster, from: path, with: options)
+            try await self.runtime.restore(member, of: places.cluster, from: path, with: options) { phase, done, total in
+                report(ActionProgress(phase: phase, done: done, total: total))
+            }
         case .deleteData:
             try await self.runtime.deleteData(of: places.cluster)
         case .forget:
@@ -104,7 +115,7 @@ extension LiveHands {
     // MARK: Snapshots
 
     private func takeSnapshot(
-        _ name: String, _ labels: SnapshotLabels, _ endpoint: String, _ places: Places
+        _ name: String, _ labels: SnapshotLabels, _ endpoint: String, _ places: Places, _ report: @escaping Report
     ) async throws -> SnapshotManifest {
         let store = self.store(places.backups)
         if let done = try await store.list().snapshots.first(where: { $0.name == name }) { return done }
@@ -116,7 +127,12 @@ extension LiveHands {
         do {
             var labels = labels
             labels.clusterID = String(status.header.clusterID, radix: 16)
-            try await connection.snapshot { chunk in try await writer.write(chunk.blob) }
+            let count = ByteCount()
+            try await connection.snapshot { chunk in
+                try await writer.write(chunk.blob)
+                let done = count.add(chunk.blob.count)
+                report(ActionProgress(phase: "streaming", done: done, total: status.dbSize))
+            }
             return try await writer.finish(labels)
         } catch {
             await writer.abandon()
@@ -124,11 +140,13 @@ extension LiveHands {
         }
     }
 
-    private func verify(_ uri: String, _ places: Places) async throws -> SnapshotManifest {
+    private func verify(_ uri: String, _ places: Places, _ report: @escaping Report) async throws -> SnapshotManifest {
         let store = self.store(places.backups)
         let listing = try? await store.list()
         if let manifest = listing?.snapshots.first(where: { $0.uri == uri }) {
-            try await store.verify(manifest)
+            try await store.verify(manifest) { done, total in
+                report(ActionProgress(phase: "verifying", done: done, total: total))
+            }
             return manifest
         }
         do {
@@ -156,8 +174,20 @@ extension RuntimeError {
 extension EtcdError {
     /// A call that came too late or met no one is worth another try, and says nothing of the cluster by itself.
     var reason: String {
-        self.mayHaveHappened ? "Unreachable" : "Refused"
+        if Self.tooEarly[self.message] != nil { return ActionError.tooEarly }
+        return self.mayHaveHappened ? "Unreachable" : "Refused"
     }
+
+    /// The server's words, and what they mean where they do not say it.
+    var explanation: String {
+        Self.tooEarly[self.message].map { "\(self.description): \($0)" } ?? self.description
+    }
+
+    /// What etcd answers while a change comes too soon after the last one, and what it waits for.
+    private static let tooEarly = [
+        "etcdserver: unhealthy cluster": "etcd takes a change only after its members were connected for 5 s without a break",
+        "etcdserver: can only promote a learner member which is in sync with leader": "the learner is still catching up",
+    ]
 }
 
 extension BackupError {
@@ -169,5 +199,14 @@ extension BackupError {
         case .refused: "Refused"
         case .disk: "DiskFailed"
         }
+    }
+}
+
+/// Bytes that came so far.
+private final class ByteCount: Sendable {
+    private let count = Atomic<Int64>(0)
+
+    func add(_ bytes: Int) -> Int64 {
+        self.count.add(Int64(bytes), ordering: .relaxed).newValue
     }
 }

@@ -55,8 +55,10 @@ enum Codec {
     }
 
     /// Reads a file of specs. Of one with an error no object is taken.
-    static func manifest(_ bytes: [UInt8], file: String, into read: inout ManifestFiles) {
-        let reading = Manifest.read(bytes, file: file)
+    static func manifest(
+        _ bytes: [UInt8], file: String, knowsZone: ((String) -> Bool)? = nil, into read: inout ManifestFiles
+    ) {
+        let reading = Manifest.read(bytes, file: file, knowsZone: knowsZone)
         read.errors += reading.errors.map(\.description)
         read.warnings += reading.warnings.map(\.description)
         if reading.errors.isEmpty {

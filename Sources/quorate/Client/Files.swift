@@ -65,13 +65,15 @@ struct ManifestFiles {
     /// How many files were read.
     var count = 0
 
-    static func read(_ paths: [String]) -> ManifestFiles {
+    /// - Parameter knowsZone: Whether there is a time zone of that name; nil when it is not to be looked at.
+    static func read(_ paths: [String], knowsZone: ((String) -> Bool)? = nil) -> ManifestFiles {
         var read = ManifestFiles()
         for path in paths {
             do throws(CommandError) {
                 for file in try Files.expand(path) {
                     read.count += 1
-                    try Codec.manifest(Files.read(file), file: file == "-" ? "<stdin>" : file, into: &read)
+                    let name = file == "-" ? "<stdin>" : file
+                    try Codec.manifest(Files.read(file), file: name, knowsZone: knowsZone, into: &read)
                 }
             } catch {
                 read.errors.append(error.message)

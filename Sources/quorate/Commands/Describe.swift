@@ -28,10 +28,14 @@ struct Describe: ControllerCommand {
             context.print(view.lines())
         case .snapshot:
             context.write(try await context.client.get(EtcdSnapshot.self, self.name).yaml())
+            let events = try await context.client.events(kind: EtcdSnapshot.kind, name: self.name)
+            context.print(DescribeView.history(events, now: context.now, style: context.terminal.style))
         case .restore:
             let restore = try await context.client.get(EtcdRestore.self, self.name)
             context.write(restore.yaml())
             context.print([""] + RestoreView.report(restore, now: context.now))
+            let events = try await context.client.events(kind: EtcdRestore.kind, name: self.name)
+            context.print(DescribeView.history(events, now: context.now, style: context.terminal.style))
         }
     }
 }

@@ -123,7 +123,7 @@ struct Restore: ControllerCommand {
             return try await context.client.patch(EtcdRestore.self, waiting.metadata.name, #"{"spec":{"approved":true}}"#)
         }
         var restore = EtcdRestore(
-            metadata: ObjectMeta(name: context.now.name(after: self.cluster)),
+            metadata: ObjectMeta(name: DerivedName.name(self.cluster, context.now.namePart)),
             spec: EtcdRestoreSpec(clusterRef: self.cluster))
         restore.spec.source = RestoreSource(from: source)
         restore.spec.approved = self.approve

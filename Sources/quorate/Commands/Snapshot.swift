@@ -23,7 +23,8 @@ struct Snapshot: ControllerCommand {
         // Asked for first, so that a name that is no cluster's is told from a snapshot that failed.
         _ = try await context.client.get(EtcdCluster.self, self.name)
         let object = EtcdSnapshot(
-            metadata: ObjectMeta(name: context.now.name(after: self.name)), spec: EtcdSnapshotSpec(clusterRef: self.name))
+            metadata: ObjectMeta(name: DerivedName.name(self.name, context.now.namePart)),
+            spec: EtcdSnapshotSpec(clusterRef: self.name))
         let created = try await context.client.create(object)
         guard self.wait else {
             context.print("\(created.reference) created; follow it with:  quorate get es \(created.metadata.name) --watch")
@@ -66,13 +67,5 @@ struct Progress {
         guard text != self.last else { return }
         self.last = text
         self.context.note("\(self.title)  \(Human.age(self.context.now - self.start))  \(text)\n")
-    }
-}
-
-extension Timestamp {
-    /// A name that begins with `prefix`, fit to be a DNS label: `orders-20261122t230256z`.
-    func name(after prefix: String) -> String {
-        let stamp = self.description.lowercased().filter { $0 != "-" && $0 != ":" }
-        return "\(prefix.prefix(63 - stamp.count - 1))-\(stamp)"
     }
 }

@@ -6,7 +6,8 @@ struct Validate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check specs; needs no controller.",
         discussion: """
-            Prints every error of every file with line and column, and warnings. Ends with code 2 when there is an error.
+            Prints every error of every file with line and column, and warnings. Ends with code 2 when there is an error. \
+            Time zones are looked up where this machine has the database of them.
 
             Examples:
               quorate validate orders.yaml
@@ -18,7 +19,7 @@ struct Validate: ParsableCommand {
     var files: [String]
 
     func run() throws {
-        let read = ManifestFiles.read(self.files)
+        let read = ManifestFiles.read(self.files, knowsZone: Zones.machine()?.knows)
         Terminal.write((read.errors + read.warnings.map { "warning: \($0)" }).map { "\($0)\n" }.joined(), to: STDERR_FILENO)
         Terminal.write(Self.summary(of: read) + "\n", to: read.errors.isEmpty ? STDOUT_FILENO : STDERR_FILENO)
         if !read.errors.isEmpty { throw CommandError.quietly(.usage) }

@@ -46,6 +46,9 @@ struct DescribeView {
             "  step \(operation.step), since \(self.moment(operation.startedAt))",
         ]
         if let member = operation.member { lines.append("  member \(member)") }
+        if let progress = operation.details["progress"] { lines.append("  \(progress)") }
+        let (ready, wanted) = (self.cluster.status.readyReplicas, self.cluster.spec.replicas)
+        if ready < wanted { lines.append("  \(ready) of \(Human.count(wanted, "member")) ready (\(ready * 100 / wanted) %)") }
         return self.section("In flight", lines)
     }
 
@@ -141,9 +144,15 @@ struct DescribeView {
     }
 
     private func history() -> [String] {
-        guard !self.events.isEmpty else { return self.section("Events", ["  none in the last hour"]) }
-        let newest = self.events.sorted { ($0.lastSeen, $0.reason) > ($1.lastSeen, $1.reason) }.prefix(20)
-        return self.section("Events", Columns.events(Array(newest), now: self.now).lines(style: self.style, indent: 2))
+        Self.history(self.events, now: self.now, style: self.style)
+    }
+
+    /// What happened to an object, the latest first.
+    static func history(_ events: [Event], now: Timestamp, style: Style) -> [String] {
+        let title = ["", style.paint("Events", .bold)]
+        guard !events.isEmpty else { return title + ["  none in the last hour"] }
+        let newest = events.sorted { ($0.lastSeen, $0.reason) > ($1.lastSeen, $1.reason) }.prefix(20)
+        return title + Columns.events(Array(newest), now: now).lines(style: style, indent: 2)
     }
 
     private func section(_ title: String, _ lines: [String]) -> [String] {

@@ -28,7 +28,8 @@ enum LiveTable {
         var lines: [(String, Style.Colour)] = []
         if let operation = cluster.status.operation {
             let age = Human.age(now - operation.startedAt)
-            lines.append(("\(name): \(operation.intent) (\(operation.step), \(age))", .yellow))
+            let progress = operation.details["progress"].map { ", \($0)" } ?? ""
+            lines.append(("\(name): \(operation.intent) (\(operation.step), \(age)\(progress))", .yellow))
         }
         for blocked in cluster.status.blocked {
             lines.append(("\(name): \(blocked.action) waits: \(blocked.reason); until \(blocked.unblockedWhen)", .yellow))
