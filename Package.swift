@@ -134,7 +134,9 @@ let package = Package(
         tests("RuntimesTests", ["Platform", "Runtimes"]),
         tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
-        tests("RecoveryTests", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Recovery", "TestSupport"]),
+        tests(
+            "RecoveryTests",
+            ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", "Recovery", "TestSupport"]),
         tests(
             "OperatorTests",
             [
