@@ -120,7 +120,7 @@ let package = Package(
         tests(
             "QuorateTests",
             [
-                "Platform", "YAML", "ClusterAPI", "quorate", log,
+                "Platform", "YAML", "ClusterAPI", "Recovery", "quorate", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -72,7 +72,7 @@ extension BoltWriteBucket {
     /// Merges what has become small, and returns the root that is left.
     private func balanced(_ root: Node) throws(BoltError) -> Node {
         guard !root.isLeaf else { return root }
-        try self.balance(below: root, depth: 0)
+        try self.balance(below: root)
         var root = root
         while !root.isLeaf, root.count <= 1 {
             self.transaction.free(root)
@@ -82,9 +82,9 @@ extension BoltWriteBucket {
         return root
     }
 
-    private func balance(below branch: Node, depth: Int) throws(BoltError) {
+    private func balance(below branch: Node) throws(BoltError) {
         for child in branch.children {
-            if let child, !child.isLeaf { try self.balance(below: child, depth: depth + 1) }
+            if let child, !child.isLeaf { try self.balance(below: child) }
         }
         var index = 0
         while index < branch.count {
@@ -99,6 +99,8 @@ extension BoltWriteBucket {
                 continue
             }
             guard self.isSmall(child), branch.count > 1 else {
+                // An only child waits until its branch is merged, and has neighbours.
+                child.isUnbalanced = self.isSmall(child)
                 index += 1
                 continue
             }
@@ -108,11 +110,13 @@ extension BoltWriteBucket {
                 throw self.transaction.error(
                     "pages \(target.pageID) and \(merged.pageID) stand side by side, one a leaf, one a branch")
             }
-            target.isUnbalanced = merged.isUnbalanced
             target.merge(merged)
             self.transaction.free(merged)
             branch.remove(at: left + 1)
-            index = target.isUnbalanced ? left : left + 1
+            if !target.isLeaf { try self.balance(below: target) }
+            // It may still be small. There is one node less to merge, so this ends.
+            target.isUnbalanced = true
+            index = left
         }
     }
 

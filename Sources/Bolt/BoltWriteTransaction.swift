@@ -138,7 +138,6 @@ public final class BoltWriteTransaction {
         meta.sequence = self.root.sequence
         meta.transactionID = self.transactionID
         if let freelist = meta.freelist { self.freed.append(try self.source.run(ofFreelist: freelist)) }
-        self.freed.sort { $0.start < $1.start }
         try self.checkFreed()
         meta.freelist = nil
         if self.database.options.syncFreelist { meta.freelist = try self.placeFreelist() }
@@ -161,7 +160,8 @@ public final class BoltWriteTransaction {
     /// A damaged file may name a page twice, or one that is free: written on, it would be damaged further.
     private func checkFreed() throws(BoltError) {
         var end: UInt64 = 2
-        for run in self.freed {
+        // What was free when this began may have been taken since.
+        for run in (self.freed + self.taken).sorted(by: { $0.start < $1.start }) {
             guard run.start >= end, run.end <= self.meta.highWaterMark, !self.database.holdsFree(run) else {
                 throw self.source.error(
                     at: Int64(run.start) * Int64(self.source.pageSize),

@@ -132,6 +132,26 @@ import Testing
         }
     }
 
+    /// A page that two buckets call theirs, or that is both in use and free, is written by neither.
+    @Test(arguments: [[], [4]] as [[UInt64]]) func pagesInUseTwice(free: [UInt64]) throws {
+        var image = Image(pages: 8, root: 2, freelist: 3)
+        let buckets = free.isEmpty ? ["a", "b"] : ["a"]
+        image.set(2, Image.leaf(2, buckets.map { Image.Element(key: $0, value: Image.bucket(root: 4), isBucket: true) }))
+        image.set(3, Image.header(3, flags: 0x10, count: UInt16(free.count)) + free.flatMap { little($0) })
+        let value = [UInt8](repeating: 1, count: 400)
+        image.set(4, Image.leaf(4, [Image.Element(key: "k", value: value), Image.Element(key: "l", value: value)]))
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeDirectory("/data")
+        try disk.open(ModelWorkload.path, .create).write(image.bytes, at: 0)
+        let database = try BoltDatabase.open(ModelWorkload.path, disk: disk)
+        let transaction = try database.begin()
+        for bucket in buckets { try transaction.put([0x6D], value, in: Array(bucket.utf8)) }
+        let before = try disk.contents(of: ModelWorkload.path)
+        let error = #expect(throws: BoltError.self) { try transaction.commit() }
+        #expect(error?.offset == 4 * 1024 && error?.what.contains("in use twice") == true)
+        #expect(try disk.contents(of: ModelWorkload.path) == before)
+    }
+
     /// Pages that refer to one another in a circle or a knot end every walk.
     @Test func circles() throws {
         var image = Image(pages: 64, root: 2, freelist: 60)

@@ -27,7 +27,8 @@ import Testing
         keys.shuffle(using: &random)
         while !keys.isEmpty {
             let transaction = try database.begin()
-            let count = min(keys.count, 900)
+            // In the end a handful, and then none.
+            let count = keys.count > 3 ? min(keys.count - 3, 900) : 3
             for key in keys.suffix(count) { try transaction.remove(key, in: bucket) }
             keys.removeLast(count)
             #expect(try transaction.value(Array("nothing".utf8), in: bucket) == nil)
@@ -36,6 +37,8 @@ import Testing
             #expect(report.entries == Int64(keys.count))
             // Pages are merged as they empty.
             #expect(report.pages < Int64(keys.count * 54 / 1024 * 5 + 12), "\(report.pages) pages for \(keys.count) keys")
+            // What fits into a quarter of a page stands where the bucket does, whatever levels it once had.
+            if keys.count == 3 { #expect(report.pages == 3) }
         }
         #expect(try disk.report("/data/db").pages <= 4)
         #expect(try disk.checked("/data/db").buckets == [bucket: ModelBucket()])

@@ -35,6 +35,25 @@ import Testing
         #expect(database.sizeBytes == 5 * 4096)
     }
 
+    /// Each commit leaves the page alone that the one before wrote: where the newest is damaged, that one stands.
+    @Test func theOlderMetaPageStillStands() throws {
+        let database = try self.open(.init(pageSize: 1024))
+        var workload = ModelWorkload(seed: 5, keys: 100)
+        for round in 0..<20 {
+            let before = workload.expected
+            let id = database.transactionID
+            let transaction = try database.begin()
+            try workload.change(transaction)
+            try transaction.commit()
+            guard database.transactionID > id else { continue }
+            var bytes = try self.disk.contents(of: "/data/db")
+            #expect(try ModelBucket(checking: BoltFile(MemoryFile(bytes))) == workload.expected)
+            bytes[Int(database.transactionID % 2) * 1024 + 40] ^= 1
+            #expect(try ModelBucket(checking: BoltFile(MemoryFile(bytes))) == before, "round \(round)")
+        }
+        #expect(database.transactionID > 10)
+    }
+
     @Test func anEmptyFileIsMadeAnew() throws {
         try self.disk.open("/data/db", .create).close()
         _ = try self.open()

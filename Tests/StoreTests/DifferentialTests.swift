@@ -118,7 +118,7 @@ struct DifferentialTests {
 
     /// The request with leases that outlive the test, compactions that are over when they are answered, and no order
     /// between equals, which etcd leaves to chance.
-    private static func certain(_ operation: InternalRaftRequest.Operation) -> InternalRaftRequest.Operation {
+    static func certain(_ operation: InternalRaftRequest.Operation) -> InternalRaftRequest.Operation {
         func certain(_ request: RangeRequest) -> RangeRequest {
             var request = request
             if request.sortTarget != .key { request.sortTarget = .key }
@@ -150,7 +150,7 @@ struct DifferentialTests {
         }
     }
 
-    private static func answer(
+    static func answer(
         of connection: any EtcdConnection, to operation: InternalRaftRequest.Operation
     ) async -> Answer {
         do throws(EtcdError) {

@@ -44,10 +44,16 @@ struct DataDirectoryWriter {
 
     /// Copies the image of a database.
     func copy(_ source: DatabaseFile, progress: ProgressReport?) throws(RecoveryError) {
+        try Self.copy(source, to: self.database, disk: self.disk, progress: progress)
+    }
+
+    static func copy(
+        _ source: DatabaseFile, to path: String, disk: any Disk, progress: ProgressReport?
+    ) throws(RecoveryError) {
         try onDisk { () throws(DiskError) in
-            let from = try self.disk.open(source.path, .read)
+            let from = try disk.open(source.path, .read)
             defer { try? from.close() }
-            let to = try self.disk.open(self.database, .createNew)
+            let to = try disk.open(path, .createNew)
             var offset: Int64 = 0
             while offset < source.imageSize {
                 let bytes = try from.read(at: offset, count: Int(min(1 << 20, source.imageSize - offset)))

@@ -14,7 +14,7 @@ struct DeletionSearch {
         let newest = self.evidence.databases.max { ($0.index, $0.revision) < ($1.index, $1.revision) }
         var found = try newest.map { database throws(RecoveryError) in try self.scan(database.file, for: key) } ?? nil
         if try self.hasMore(after: newest?.index ?? 0, about: key) {
-            found = try self.replayed(newest).flatMap { file throws(RecoveryError) in try self.scan(file, for: key) } ?? found
+            found = try self.scan(self.replayed(), for: key) ?? found
         }
         if let found { return found }
         // Compacted away by now, but an older database may have it.
@@ -40,16 +40,11 @@ struct DeletionSearch {
     }
 
     /// A copy of the database, with all entries after it applied.
-    private func replayed(_ newest: DatabaseLook?) throws(RecoveryError) -> DatabaseFile? {
-        guard let log = self.plan.log else { return nil }
-        if let newest { try self.writer.copy(newest.file, progress: self.progress) }
-        var stream = EntryStream(self.evidence, log.parts, after: newest?.index ?? 0, disk: self.disk)
-        let engine = try StoreReplay(self.writer.database, disk: self.disk)
-        let replay = Replay(
-            engine: engine, goal: .latest, last: log.parts.last?.last ?? 0, progress: self.progress)
-        _ = try replay.run(&stream)
-        guard let info = try onDisk({ () throws(DiskError) in try self.disk.stat(self.writer.database) }) else { return nil }
-        return DatabaseFile(path: self.writer.database, imageSize: info.size, hasHash: false, modified: info.modified)
+    private func replayed() throws(RecoveryError) -> DatabaseFile {
+        var latest = self.plan
+        try latest.choose(.latest, self.evidence)
+        return try Materialize(evidence: self.evidence, plan: latest, disk: self.disk, progress: self.progress)
+            .run(to: self.writer.database).file
     }
 
     /// The last tombstone of the key among a database's rows.

@@ -7,8 +7,7 @@ protocol ReplayEngine: AnyObject {
     func apply(_ entry: RaftEntry) throws(RecoveryError)
     /// Makes durable what was applied.
     func commit() throws(RecoveryError)
-    /// Gives up what was applied since the last commit, and ends the engine's use.
-    func discard()
+    /// Ends the engine's use, and gives up what was applied since the last commit.
     func close() throws(RecoveryError)
 }
 
@@ -46,7 +45,7 @@ struct Replay {
                 pending = 0
                 try self.engine.apply(entry)
                 if self.engine.revision > revision {
-                    self.engine.discard()
+                    try self.engine.close()
                     outcome.isStopped = true
                     return outcome
                 }

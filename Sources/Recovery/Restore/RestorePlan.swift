@@ -101,6 +101,12 @@ struct RestorePlan {
             }
             throw RecoveryError(.unreachable, "", what)
         case .replay(nil):
+            // Nothing is lost by going on without it, but that is for whoever asked to say.
+            if let finding = evidence.unreadable.first {
+                throw RecoveryError(
+                    .damaged, finding.file, at: finding.offset,
+                    "\(finding.what); the log has every entry there ever was: give the directory of *.wal alone")
+            }
             self.choices.append("it begins with an empty store: the log has every entry there ever was")
         case .replay(let index?):
             let database = evidence.databases[index]

@@ -22,7 +22,7 @@ public struct RestoreReport: Sendable, Hashable {
         /// The next proof, of something later that is left out.
         public var nextAt: Timestamp?
         public var nextEvidence: String?
-        /// Entries between this proof and the next: left out, though they may have been in time.
+        /// Entries after the proof that are left out, though some may have been in time.
         public var undecided: UInt64 = 0
     }
 

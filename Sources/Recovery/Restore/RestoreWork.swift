@@ -77,6 +77,7 @@ struct RestoreWork {
             if case .revision(let revision) = self.plan.goal, self.report.revision < revision {
                 return try self.rewindInstead(revision)
             }
+            if let log = self.plan.log { try self.describeTime(log, 0, last: self.report.index) }
             return facts?.hashKV
         }
         var stream = EntryStream(self.evidence, log.parts, after: self.report.index, disk: self.disk)
@@ -89,6 +90,7 @@ struct RestoreWork {
             if engine.revision < revision { return try self.rewindInstead(revision) }
         }
         self.describe(stream, outcome, entries.upperBound, commit: log.commit)
+        try self.describeTime(log, outcome.requestID, last: entries.upperBound)
         return nil
     }
 
@@ -129,12 +131,25 @@ struct RestoreWork {
             self.report.losses.append(
                 "entries \(leftOut.lowerBound) to \(leftOut.upperBound) are after the target, and left out")
         }
+    }
+
+    /// - Parameter requestID: Of the last entry; 0 where it is to be looked up.
+    private mutating func describeTime(_ log: LogChoice.Choice, _ requestID: UInt64, last: UInt64) throws(RecoveryError) {
         guard let time = self.plan.time else { return }
+        var requestID = requestID
+        if requestID == 0 {
+            // The last few entries may have none.
+            let first = max(log.parts.first?.first ?? 1, self.report.index > 100 ? self.report.index - 100 : 1)
+            var stream = EntryStream(self.evidence, log.parts, after: first - 1, disk: self.disk)
+            while stream.next <= self.report.index, let entry = try stream.nextEntry() {
+                if let id = (try? EntryContent(entry))?.requestID, id != 0 { requestID = id }
+            }
+        }
         var proof = RestoreReport.TimeProof(notAfter: time.bound.time, evidence: time.bound.evidence)
-        proof.notBefore = TimeChoice.earliest(requestID: outcome.requestID, before: time.bound.time)
+        proof.notBefore = TimeChoice.earliest(requestID: requestID, before: time.bound.time)
         proof.nextAt = time.next?.time
         proof.nextEvidence = time.next?.evidence
-        proof.undecided = (time.next?.index ?? last) - min(time.index, time.next?.index ?? last)
+        proof.undecided = last > time.index ? last - time.index : 0
         self.report.time = proof
     }
 

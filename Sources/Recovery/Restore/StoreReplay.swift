@@ -1,16 +1,52 @@
+internal import Bolt
 internal import EtcdWire
 internal import Platform
+internal import Store
 
-/// The store as a replay's engine.
+/// The store as a replay's engine: what members run, over a copy of one's database.
 final class StoreReplay: ReplayEngine {
-    private(set) var revision: Int64 = 1
+    private let path: String
+    private let backend: BoltBackend
+    private var store: Store
 
+    /// - Parameter path: The database; made where it is not there.
     init(_ path: String, disk: any Disk) throws(RecoveryError) {
-        throw RecoveryError(.unreachable, path, "replay is not there yet")
+        self.path = path
+        let database = try inDatabase { () throws(BoltError) in try BoltDatabase.open(path, disk: disk) }
+        do throws(StoreError) {
+            self.backend = try BoltBackend(database)
+            // Members accepted these entries, whatever their limits were.
+            self.store = try Store(backend: self.backend, options: .init(maximumTxnOps: .max))
+        } catch {
+            throw RecoveryError(.damaged, path, error.message)
+        }
     }
 
-    func apply(_ entry: RaftEntry) throws(RecoveryError) {}
-    func commit() throws(RecoveryError) {}
-    func discard() {}
-    func close() throws(RecoveryError) {}
+    var revision: Int64 { self.store.revision }
+
+    func apply(_ entry: RaftEntry) throws(RecoveryError) {
+        guard case .failure(let error) = self.store.apply(entry, uptime: .zero) else { return }
+        if error.isFatal { throw RecoveryError(.damaged, self.path, "entry \(entry.index): \(error.message)") }
+        // A request that a member refused is refused here too; but one that is not understood was carried out there.
+        if error == .unknownRequest {
+            throw RecoveryError(
+                .refused, self.path,
+                "entry \(entry.index) asks for what this release does not know; restore to a point before it, or with a newer one"
+            )
+        }
+    }
+
+    func commit() throws(RecoveryError) {
+        do throws(StoreError) {
+            try self.store.finishCompaction()
+            try self.store.prepareCommit()
+            try self.backend.commit()
+        } catch {
+            throw RecoveryError(.damaged, self.path, error.message)
+        }
+    }
+
+    func close() throws(RecoveryError) {
+        do throws(StoreError) { try self.backend.close() } catch { throw RecoveryError(.disk, self.path, error.message) }
+    }
 }

@@ -136,7 +136,26 @@ struct JSONObject {
 
     func string(_ name: String) -> String? { self[name]?.string }
     func bool(_ name: String) -> Bool? { self[name]?.bool }
-    func number(_ name: String) -> UInt64? { self[name]?.int.flatMap { UInt64(exactly: $0) } }
-    func strings(_ name: String) -> [String]? { self[name]?.sequence?.compactMap(\.string) }
-    func numbers(_ name: String) -> [UInt64]? { self[name]?.sequence?.compactMap { $0.int.flatMap { UInt64(exactly: $0) } } }
+    func number(_ name: String) -> UInt64? {
+        guard let value = self[name]?.int else { return nil }
+        return UInt64(exactly: value)
+    }
+
+    func strings(_ name: String) -> [String]? {
+        guard let elements = self[name]?.sequence else { return nil }
+        var strings: [String] = []
+        for element in elements {
+            if let string = element.string { strings.append(string) }
+        }
+        return strings
+    }
+
+    func numbers(_ name: String) -> [UInt64]? {
+        guard let elements = self[name]?.sequence else { return nil }
+        var numbers: [UInt64] = []
+        for element in elements {
+            if let value = element.int, let number = UInt64(exactly: value) { numbers.append(number) }
+        }
+        return numbers
+    }
 }

@@ -35,7 +35,7 @@ enum RestoreReportView {
             lines.append("the next proof is of \(next): \(evidence)")
         }
         if time.undecided > 0 {
-            lines.append("\(time.undecided) entries between are left out, though some may have been in time")
+            lines.append("\(time.undecided) entries after that are left out, though some may have been in time")
         }
         return lines
     }
