@@ -55,8 +55,11 @@ public enum Action: Sendable, Hashable {
 
     /// Under which its failures are counted: what is tried again, whatever figures the next try has.
     public var retryKey: String {
-        if case .compact = self { return self.name }
-        return self.description
+        switch self {
+        case .compact: self.name
+        case .takeSnapshot(let name, _, _): "\(self.name) \(name)"
+        default: self.description
+        }
     }
 
     /// What it is done to, for people: `AddLearner orders-4`.
