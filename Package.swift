@@ -65,7 +65,7 @@ let package = Package(
             ]),
         room("ClusterAPI", ["Platform", "YAML"]),
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
-        room("Runtimes", ["Platform", "CPlatform", crypto]),
+        room("Runtimes", ["Platform", "CPlatform"]),
         // Floor 3: the state machine of the store, and controller machinery.
         room("Store", ["Platform", "YAML", "EtcdWire", "Bolt"]),
         room("Reconcile", ["Platform", "EtcdWire", "EtcdClient", log]),

@@ -62,6 +62,10 @@ public struct RestoreReport: Sendable, Hashable {
     public var summary: String
     /// Where the old data was moved to.
     public var movedAside: [String]
+    /// What came from where, and what is lost: a sentence each.
+    public var sources: [String] = []
+    /// The revision that the new cluster goes on from, past any that a client may have seen; 0 until it is known.
+    public var startRevision: Int64 = 0
 
     public init(
         artifact: SnapshotArtifact, lastSeenRevision: Int64, possiblyLost: ClosedRange<Int64>?, summary: String,

@@ -24,7 +24,7 @@ public enum Action: Sendable, Hashable {
     case removeSnapshot(SnapshotManifest)
     /// Reads a snapshot wholly and compares it with what it says of itself. Nothing else is touched.
     case verifySnapshot(uri: String)
-    /// Writes a snapshot as a member's data directory, as the only member of a new cluster.
+    /// Writes what is brought back as a member's data directory, as the only member of a new cluster.
     case restore(member: String, uri: String, options: RestoreOptions)
     case deleteData
     /// Nothing of the cluster is left to do: the object itself may go.
@@ -97,6 +97,36 @@ public struct MemberStart: Sendable, Hashable {
 }
 
 /// What an action came to.
+/// What is brought back, and into what.
+public struct RestoreOptions: Sendable, Hashable {
+    /// The token of the new cluster.
+    public var token: String
+    /// The hexadecimal SHA-256 that the snapshot's database image must have; unchecked when nil.
+    public var sha256: String?
+    /// The id, hexadecimal, of the cluster that the snapshot is of; empty where that is not known.
+    public var snapshotClusterID = ""
+    /// The highest revision that was seen of the cluster before; 0 for none.
+    public var lastSeen: Int64 = 0
+    /// The cluster that was lost, of which everything is to be brought back that is left; nil brings back the snapshot alone.
+    public var lostCluster: LostCluster?
+
+    public struct LostCluster: Sendable, Hashable {
+        /// Hexadecimal.
+        public var id: String
+        /// Where what was left of its members was moved to.
+        public var survivors: [String]
+
+        public init(id: String, survivors: [String]) {
+            (self.id, self.survivors) = (id, survivors)
+        }
+    }
+
+    public init(token: String, sha256: String?) {
+        self.token = token
+        self.sha256 = sha256
+    }
+}
+
 public enum Outcome: Sendable, Hashable {
     case done
     case movedAside(path: String?)

@@ -15,13 +15,9 @@ struct MemberRecord: Codable, Hashable, Sendable {
     var ran = false
     /// Whether it was asked to stop, and so did not end by itself.
     var stopped = false
-    /// The snapshot and token that its data was restored from.
-    var restored: Restored?
-
-    struct Restored: Codable, Hashable, Sendable {
-        var snapshot: String
-        var token: String
-    }
+    /// What its data was made from, and what was said of that.
+    var origin: DataOrigin?
+    var originReport: String?
 
     func place(in directory: MemberDirectory) -> MemberPlace {
         let host = self.host.contains(":") ? "[\(self.host)]" : self.host

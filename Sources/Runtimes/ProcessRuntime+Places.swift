@@ -1,4 +1,3 @@
-internal import Crypto
 internal import Platform
 
 extension ProcessRuntime {
@@ -127,46 +126,28 @@ extension ProcessRuntime {
         try onDisk { () throws(DiskError) in try lock.close() }
     }
 
-    // MARK: - Restoring
+    // MARK: - Data that others write
 
-    public func restore(
-        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions,
-        progress: @escaping ByteProgress
-    ) async throws(RuntimeError) {
+    public func fill(
+        _ member: String, of cluster: ClusterPlace, from origin: DataOrigin,
+        write: @escaping @Sendable (_ place: MemberPlace, _ path: String) async throws -> String
+    ) async throws {
         let directory = try cluster.memberDirectory(member)
-        let wanted = MemberRecord.Restored(snapshot: snapshot, token: options.token)
         guard let record = try directory.record(on: self.disk) else {
             throw RuntimeError(.refused, "\(member) has no place in \(cluster.name)")
         }
         let data = try directory.dataState(ran: record.ran, on: self.disk)
-        if data == .present, record.restored == wanted { return }
+        if data == .present, record.origin == origin { return }
         try self.refuseUnlessEmpty(directory, member)
-
-        let engine = try await self.engine(for: cluster.engine)
-        let tool = try self.snapshotTool(of: engine)
-        try await self.verify(snapshot, sha256: options.sha256, tool: tool, progress)
         let temporary = try self.makeRoom(in: directory)
-        let place = record.place(in: directory)
-        let watching = self.watchCopy(of: snapshot, to: temporary, progress)
-        defer { watching.cancel() }
-        let result = try await self.run(
-            tool,
-            [
-                "snapshot", "restore", snapshot, "--data-dir", temporary, "--name", member,
-                "--initial-cluster", "\(member)=\(place.peerURL)", "--initial-advertise-peer-urls", place.peerURL,
-                "--initial-cluster-token", options.token,
-            ], extra: ["ETCDCTL_API": "3"], timeLimit: .seconds(3600))
-        guard result.ending == .exited(0) else {
-            throw RuntimeError(.badSnapshot, "\(snapshot) could not be restored: \(result.lastWords)")
-        }
+        let report = try await write(record.place(in: directory), temporary)
         let lock = try await self.lock(directory)
         try self.refuseUnlessEmpty(directory, member)
         guard var current = try directory.record(on: self.disk) else {
-            throw RuntimeError(.refused, "\(member) lost its place while its snapshot was restored")
+            throw RuntimeError(.refused, "\(member) lost its place while its data was written")
         }
-        // Written first: data that is in place was restored from what its record says.
-        current.restored = wanted
-        current.stopped = true
+        // Written first: data that is in place was made from what its record says.
+        (current.origin, current.originReport, current.stopped) = (origin, report, true)
         try directory.write(current, on: self.disk)
         try onDisk { () throws(DiskError) in
             try self.disk.syncTree(temporary)
@@ -176,18 +157,6 @@ extension ProcessRuntime {
         current.ran = true
         try directory.write(current, on: self.disk)
         try onDisk { () throws(DiskError) in try lock.close() }
-    }
-
-    /// Tells once a second how large the database has become that a tool is writing.
-    private func watchCopy(of snapshot: String, to directory: String, _ progress: @escaping ByteProgress) -> Task<Void, Never> {
-        let (disk, clock) = (self.disk, self.clock)
-        return Task {
-            while (try? await clock.sleep(for: .seconds(1))) != nil {
-                guard let total = try? disk.stat(snapshot)?.size else { return }
-                let done = (try? disk.stat("\(directory)/member/snap/db"))?.size ?? 0
-                progress("writing", done, total)
-            }
-        }
     }
 
     private func refuseUnlessEmpty(_ directory: MemberDirectory, _ member: String) throws(RuntimeError) {
@@ -208,60 +177,5 @@ extension ProcessRuntime {
             }
             return "\(directory.path)/\(prefix)\(self.clock.now().nanoseconds)"
         }
-    }
-
-    /// `etcdutl` beside the engine, or `etcdctl` where it is older than 3.5 or comes without.
-    private func snapshotTool(of engine: Engine) throws(RuntimeError) -> String {
-        let names = engine.isAtLeast(3, 5) ? ["etcdutl", "etcdctl"] : ["etcdctl"]
-        let bin = Runtimes.directory(of: engine.path)
-        for name in names {
-            let path = bin + "/" + name
-            if try onDisk({ () throws(DiskError) in try self.disk.stat(path) }) != nil { return path }
-        }
-        let advice = engine.isAtLeast(3, 5) ? "" : ": install it with `apt-get install etcd-client`"
-        throw RuntimeError(.engineMissing, "there is no \(names[0]) beside \(engine.path)\(advice)")
-    }
-
-    private func verify(
-        _ snapshot: String, sha256: String?, tool: String, _ progress: @escaping ByteProgress
-    ) async throws(RuntimeError) {
-        guard let info = try onDisk({ () throws(DiskError) in try self.disk.stat(snapshot) }), !info.isDirectory else {
-            throw RuntimeError(.badSnapshot, "there is no snapshot at \(snapshot)")
-        }
-        if let sha256 {
-            let found = try await self.sha256(of: snapshot, progress)
-            guard found == sha256.lowercased() else {
-                throw RuntimeError(.badSnapshot, "\(snapshot) has SHA-256 \(found), not \(sha256)")
-            }
-        }
-        let status = try await self.run(
-            tool, ["snapshot", "status", snapshot], extra: ["ETCDCTL_API": "3"], timeLimit: .seconds(600))
-        guard status.ending == .exited(0) else {
-            throw RuntimeError(.badSnapshot, "\(snapshot) is no whole snapshot: \(status.lastWords)")
-        }
-    }
-
-    /// Of the database image: a snapshot that was streamed from a member ends with 32 bytes of hash, which are not part of it.
-    private func sha256(of path: String, _ progress: ByteProgress) async throws(RuntimeError) -> String {
-        let file = try onDisk { () throws(DiskError) in try self.disk.open(path, .read) }
-        var hash = SHA256()
-        var offset: Int64 = 0
-        let size = try onDisk { () throws(DiskError) in try file.size() }
-        let end = size % 512 == 32 ? size - 32 : size
-        while offset < end {
-            let count = Int(min(4 << 20, end - offset))
-            let bytes = try onDisk { () throws(DiskError) in try file.read(at: offset, count: count) }
-            if bytes.isEmpty { break }
-            hash.update(data: bytes)
-            offset += Int64(bytes.count)
-            progress("verifying", offset, end)
-            // Other members' calls are not held up by a large file.
-            await Task.yield()
-        }
-        try onDisk { () throws(DiskError) in try file.close() }
-        return hash.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return byte < 16 ? "0" + digits : digits
-        }.joined()
     }
 }

@@ -105,7 +105,9 @@ public actor ProcessRuntime: Runtime {
         return MemberProcess(
             place: record.place(in: directory), pid: process?.pid, startedAt: process.map { self.table.startTime(of: $0) },
             data: data, lastWords: process == nil && !record.stopped ? self.lastWords(of: directory) : nil,
-            tuning: process.flatMap { self.table.tuning(of: $0) })
+            tuning: process.flatMap { self.table.tuning(of: $0) },
+            // Of data that is gone nothing is said any more.
+            origin: data == .present ? record.originReport : nil)
     }
 
     /// How it ended, when that is known, and what its log says of it. Nil when it never started.

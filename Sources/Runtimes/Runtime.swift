@@ -27,22 +27,25 @@ public protocol Runtime: Sendable {
     /// Deletes all data of a cluster whose members are all stopped. Only for a deletion policy that says so.
     func deleteData(of cluster: ClusterPlace) async throws(RuntimeError)
 
-    /// Verifies a snapshot and writes it as the data directory of a stopped member that has a place and no data, as the
-    /// only member of a new cluster.
-    func restore(
-        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions,
-        progress: @escaping ByteProgress
-    ) async throws(RuntimeError)
+    /// Has the data of a stopped member written, which has a place and no data, and puts it in place once it is whole.
+    /// - Parameters:
+    ///   - origin: What the data is made from. Asked again for the same, nothing is done.
+    ///   - write: Writes a data directory to the path, where nothing is. What it says is kept with the member.
+    func fill(
+        _ member: String, of cluster: ClusterPlace, from origin: DataOrigin,
+        write: @escaping @Sendable (_ place: MemberPlace, _ path: String) async throws -> String
+    ) async throws
 }
 
-/// Told now and then what is done, how many bytes of it, and how many there will be.
-public typealias ByteProgress = @Sendable (_ phase: String, _ done: Int64, _ total: Int64) -> Void
+/// What the data of a member was made from, if not by the member itself.
+public struct DataOrigin: Sendable, Hashable, Codable {
+    /// Where it came from, such as a snapshot's URI.
+    public var source: String
+    /// The `--initial-cluster-token` of the cluster that it begins.
+    public var token: String
 
-extension Runtime {
-    public func restore(
-        _ member: String, of cluster: ClusterPlace, from snapshot: String, with options: RestoreOptions
-    ) async throws(RuntimeError) {
-        try await self.restore(member, of: cluster, from: snapshot, with: options) { _, _, _ in }
+    public init(source: String, token: String) {
+        (self.source, self.token) = (source, token)
     }
 }
 
@@ -106,10 +109,12 @@ public struct MemberProcess: Sendable, Hashable {
     public var lastWords: String?
     /// What it was started with, as its command line says; nil when it does not run or that cannot be told.
     public var tuning: MemberTuning?
+    /// What was said of its data when that was written by other means than its own; see ``Runtime/fill(_:of:from:write:)``.
+    public var origin: String?
 
     public init(
         place: MemberPlace, pid: Int32?, startedAt: Timestamp?, data: DataState, lastWords: String? = nil,
-        tuning: MemberTuning? = nil
+        tuning: MemberTuning? = nil, origin: String? = nil
     ) {
         self.place = place
         self.pid = pid
@@ -117,6 +122,7 @@ public struct MemberProcess: Sendable, Hashable {
         self.data = data
         self.lastWords = lastWords
         self.tuning = tuning
+        self.origin = origin
     }
 }
 
@@ -175,17 +181,6 @@ public struct InitialMember: Sendable, Hashable {
     public init(name: String, peerURL: String) {
         self.name = name
         self.peerURL = peerURL
-    }
-}
-
-public struct RestoreOptions: Sendable, Hashable {
-    public var token: String
-    /// The hexadecimal SHA-256 the snapshot's database image must have (its trailing hash not counted); unchecked when nil.
-    public var sha256: String?
-
-    public init(token: String, sha256: String?) {
-        self.token = token
-        self.sha256 = sha256
     }
 }
 

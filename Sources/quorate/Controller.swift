@@ -71,7 +71,7 @@ enum Controller {
                     name: name, uri: SnapshotLocation(path: path).uri,
                     labels: SnapshotLabels(cluster: "", clusterID: "", member: "", takenAt: modified),
                     sizeBytes: verified.sizeBytes, sha256: verified.sha256, contents: verified.contents, previous: "")
-            }, archives: archives, clock: clock)
+            }, archives: archives, clock: clock, disk: disk)
     }
 
     // MARK: The controller's own memory

@@ -222,10 +222,12 @@ struct Maker {
         restore.status.startedAt = self.maybe { $0.time() }
         restore.status.completedAt = self.maybe { $0.time() }
         restore.status.report = self.maybe { make in
-            RestoreReport(
+            var report = RestoreReport(
                 artifact: make.artifact(), lastSeenRevision: make.int(),
                 possiblyLost: make.maybe { $0.pick([5...9, 7...7, 0...Int64.max]) }, summary: make.text(),
                 movedAside: make.list { $0.text() })
+            (report.sources, report.startRevision) = (make.list { $0.text() }, make.int())
+            return report
         }
         return restore
     }

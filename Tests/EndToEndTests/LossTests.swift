@@ -49,6 +49,46 @@ extension EndToEnd {
             return after
         }
 
+        @Test(
+            "Two of three lost with their disks: the third's log has what no snapshot has", .timeLimit(.minutes(3)),
+            arguments: EtcdVersion.enabled)
+        func survivor(_ version: EtcdVersion) async throws {
+            try await Stage.play(version) { stage in
+                try stage.write(stage.spec())
+                let cluster = try await stage.awaitsSettled(3)
+                let writer = Writer(stage.connector, cluster.endpoints)
+                await writer.write(0..<300)
+                let taken = try await stage.quorate("snapshot", "orders", "--wait", timeout: .seconds(60))
+                #expect(taken.exitCode == 0, "\(taken.text)")
+                await writer.write(300..<800)
+                let before = try await stage.awaits("the snapshot is told of") { $0.status.backup.lastSnapshot != nil }
+
+                let survivor = try #require(before.status.members.first { $0.role == "Follower" })
+                if let pid = stage.controller.pid { kill(pid, SIGSTOP) }
+                for member in before.status.members where member.name != survivor.name {
+                    kill(try #require(member.pid), SIGKILL)
+                    try Files.remove(member.dataDirectory)
+                }
+                if let pid = stage.controller.pid { kill(pid, SIGCONT) }
+                try await stage.awaits("quorum is lost") { $0.status.phase == .quorumLost }
+                let asked = try await stage.quorate("restore", "orders", timeout: .seconds(60))
+                #expect(asked.exitCode == 3 && asked.text.contains("logs of surviving members"), "\(asked.text)")
+                let done = try await stage.quorate("restore", "orders", "--approve", timeout: .seconds(90))
+                #expect(done.exitCode == 0, "\(done.text)")
+                let sources = done.text.split(separator: "\n").filter { $0.hasPrefix("From ") }
+                #expect(
+                    sources.contains { $0.contains("/removed/\(survivor.name)-") },
+                    "the report says what came from where: \(done.text)")
+
+                let restored = try await stage.awaitsSettled(3)
+                #expect(restored.status.clusterID != before.status.clusterID)
+                try await LifeTests.expectKeys(0..<800, stage, restored)
+                #expect(
+                    restored.status.revision > before.status.revision, "no client meets a revision again that it has seen")
+                try await LifeTests.expectAgreement(stage, restored)
+            }
+        }
+
         @Test("All lost, and the controller killed at each step of the restore", .timeLimit(.minutes(3)))
         func everything() async throws {
             try await Stage.play(.v35) { stage in

@@ -136,7 +136,7 @@ struct PlaceTests {
             let cluster = machine.cluster("c")
             await fails(.refused) { try await runtime.start("a", of: cluster, with: options([])) }
             await fails(.refused) {
-                try await runtime.restore("a", of: cluster, from: "/x", with: RestoreOptions(token: "t", sha256: nil))
+                try await runtime.fill("a", of: cluster, from: DataOrigin(source: "/x", token: "t")) { _, _ in "" }
             }
             try await runtime.stop("a", of: cluster, grace: .zero)
             #expect(try await runtime.members(of: cluster).isEmpty)

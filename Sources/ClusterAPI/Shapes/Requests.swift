@@ -55,6 +55,8 @@ extension RestoreReport: Fielded {
         list.field("possiblyLost", &self.possiblyLost, .revisions, "The revisions that may be lost.")
         list.field("summary", &self.summary, .text, "")
         list.field("movedAside", &self.movedAside, .list(of: .text), "Where the old data is.")
+        list.field("sources", &self.sources, .list(of: .text), "What came from where, and what is lost.")
+        list.field("startRevision", &self.startRevision, .integer, "The revision that the new cluster goes on from.")
     }
 }
 

@@ -67,13 +67,22 @@ extension Draft {
 
     private mutating func begin(_ restore: EtcdRestore, with manifest: SnapshotManifest) -> Bool {
         self.event("RecoveryApproved", "Restore \(restore.metadata.name) begins from \(manifest.uri).", .warning)
-        self.beginOperation(manifest, restore: restore.metadata.name, type: "inPlace")
+        self.beginOperation(
+            manifest, restore: restore.metadata.name, type: "inPlace", wantsAll: self.bringsBackAll(restore))
         // The object says no more than "stopping" before the operation is stored: a crash in between begins it again.
         self.report(.stopping)
         return self.wait("The restore \(restore.metadata.name) begins.", for: .milliseconds(10))
     }
 
-    private mutating func beginOperation(_ manifest: SnapshotManifest, restore: String?, type: String) {
+    /// Whether what is left of the members and the archive is brought back with the snapshot: when the cluster is lost, and
+    /// nobody asked for one snapshot.
+    private func bringsBackAll(_ restore: EtcdRestore) -> Bool {
+        restore.spec.source.from == nil && self.status.phase == .quorumLost
+    }
+
+    private mutating func beginOperation(
+        _ manifest: SnapshotManifest, restore: String?, type: String, wantsAll: Bool = false
+    ) {
         self.begin(
             .restore, step: "Stop", member: "\(self.name)-1",
             intent: "Restore revision \(manifest.contents.revision) from \(manifest.uri).")
@@ -81,8 +90,11 @@ extension Draft {
         var details = [
             "uri": manifest.uri, "sha256": manifest.sha256, "token": self.newToken(), "mode": type,
             "revision": String(manifest.contents.revision), "lastSeen": String(lastSeen),
+            "snapshotClusterID": manifest.labels.clusterID,
         ]
         details["restore"] = restore
+        // Of a cluster that serves, a person wants the snapshot; of one that is lost, all that is left.
+        if wantsAll { details["lostCluster"] = self.status.clusterID }
         self.operation?.details = details
         self.memory.movedAside = []
         self.status.phase = .recovering
@@ -144,13 +156,23 @@ extension Draft {
         case .lost:
             return self.act(.retire(member: first, label: "broken-restore"), why: "The restored data is gone again.")
         case .empty:
-            let details = self.operation?.details ?? [:]
+            let uri = self.operation?.details["uri"] ?? ""
             return self.act(
-                .restore(
-                    member: first, uri: details["uri"] ?? "",
-                    options: RestoreOptions(token: details["token"] ?? self.name, sha256: details["sha256"])),
-                why: "The snapshot becomes the data of the first member.")
+                .restore(member: first, uri: uri, options: self.restoreOptions),
+                why: "What is brought back becomes the data of the first member.")
         }
+    }
+
+    private var restoreOptions: RestoreOptions {
+        let details = self.operation?.details ?? [:]
+        var options = RestoreOptions(token: details["token"] ?? self.name, sha256: details["sha256"])
+        options.snapshotClusterID = details["snapshotClusterID"] ?? ""
+        options.lastSeen = Int64(details["lastSeen"] ?? "") ?? 0
+        options.lostCluster = details["lostCluster"].map { id in
+            RestoreOptions.LostCluster(
+                id: id, survivors: (details["movedAside"] ?? "").split(separator: "\n").map(String.init))
+        }
+        return options
     }
 
     private mutating func restoreStart(_ first: String) -> Bool {
@@ -169,12 +191,21 @@ extension Draft {
         guard self.view.isQuorate, let clusterID = self.view.clusterID else {
             return self.wait("Waiting for the restored member to lead.")
         }
+        self.noteRestored(process.origin)
         self.status.clusterID = String(clusterID, radix: 16)
         (self.status.revision, self.memory.revision) = (self.view.revision, self.view.revision)
         self.report(.growing)
         self.event("RecoverySucceeded", "Cluster \(String(clusterID, radix: 16)): \(self.lossSummary())")
         self.operation = nil
         return self.wait("The restored member leads; the cluster grows to \(self.spec.replicas).", for: .milliseconds(10))
+    }
+
+    /// What was brought back, as it was kept with the member.
+    private mutating func noteRestored(_ words: String?) {
+        guard let restored = words.flatMap({ RestoredData($0) }) else { return }
+        self.operation?.details["restoredRevision"] = String(restored.revision)
+        self.operation?.details["startRevision"] = String(restored.startRevision)
+        self.operation?.details["sources"] = restored.sources.joined(separator: "\n")
     }
 
     private mutating func rememberMovedAside() {
@@ -206,6 +237,10 @@ extension Draft {
     private mutating func preview(_ restore: EtcdRestore, _ manifest: SnapshotManifest) {
         var restore = restore
         restore.status.report = self.makeReport(manifest.artifact, lastSeen: self.status.revision, movedAside: [])
+        if self.bringsBackAll(restore) {
+            restore.status.report?.summary +=
+                " What the logs of surviving members and the archive hold after it is brought back as well."
+        }
         self.write(restore, .awaitingApproval, "Nothing is done before it is approved: quorate restore \(self.name) --approve")
     }
 
@@ -218,8 +253,11 @@ extension Draft {
         let manifest = self.memory.verified[details["uri"] ?? ""]
         let moved = (details["movedAside"] ?? "").split(separator: "\n").map(String.init)
         if let artifact = manifest?.artifact ?? restore.status.report?.artifact {
+            let lastSeen = Int64(details["lastSeen"] ?? "") ?? 0
             restore.status.report = self.makeReport(
-                artifact, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0, movedAside: moved)
+                artifact, restored: details["restoredRevision"].flatMap { Int64($0) }, lastSeen: lastSeen, movedAside: moved)
+            restore.status.report?.startRevision = Int64(details["startRevision"] ?? "") ?? 0
+            restore.status.report?.sources = (details["sources"] ?? "").split(separator: "\n").map(String.init)
         }
         let failure = self.memory.failures.filter { self.now - $0.value.last < .seconds(60) }.max {
             $0.value.last < $1.value.last
@@ -237,17 +275,21 @@ extension Draft {
         self.restoreWrites.append(restore)
     }
 
-    private func makeReport(_ artifact: SnapshotArtifact, lastSeen: Int64, movedAside: [String]) -> RestoreReport {
-        let lost = lastSeen > artifact.revision ? (artifact.revision + 1)...lastSeen : nil
-        return RestoreReport(
+    private func makeReport(
+        _ artifact: SnapshotArtifact, restored: Int64? = nil, lastSeen: Int64, movedAside: [String]
+    ) -> ClusterAPI.RestoreReport {
+        let restored = restored ?? artifact.revision
+        let lost = lastSeen > restored ? (restored + 1)...lastSeen : nil
+        return ClusterAPI.RestoreReport(
             artifact: artifact, lastSeenRevision: lastSeen, possiblyLost: lost,
-            summary: Self.lossSummary(restored: artifact.revision, lastSeen: lastSeen), movedAside: movedAside)
+            summary: Self.lossSummary(restored: restored, lastSeen: lastSeen), movedAside: movedAside)
     }
 
     private func lossSummary() -> String {
         let details = self.operation?.details ?? [:]
         return Self.lossSummary(
-            restored: Int64(details["revision"] ?? "") ?? 0, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0)
+            restored: Int64(details["restoredRevision"] ?? details["revision"] ?? "") ?? 0,
+            lastSeen: Int64(details["lastSeen"] ?? "") ?? 0)
     }
 
     static func lossSummary(restored: Int64, lastSeen: Int64) -> String {

@@ -3,6 +3,7 @@ public import ClusterAPI
 internal import EtcdClient
 internal import EtcdWire
 internal import Platform
+internal import Recovery
 internal import Runtimes
 internal import Synchronization
 
@@ -15,6 +16,7 @@ extension LiveHands {
         _ action: Action, on cluster: EtcdCluster, progress: @escaping @Sendable (ActionProgress) -> Void
     ) async throws -> Outcome {
         do {
+            if action == .forget { await self.archives.end(cluster.storeKey) }
             return try await self.attempt(action, Places(cluster), progress)
         } catch let error as RuntimeError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
@@ -22,6 +24,8 @@ extension LiveHands {
             throw ActionError(action: action.description, reason: error.reason, message: error.explanation)
         } catch let error as BackupError {
             throw ActionError(action: action.description, reason: error.reason, message: error.message)
+        } catch let error as RecoveryError {
+            throw ActionError(action: action.description, reason: error.code.reason, message: error.description)
         }
     }
 
@@ -44,14 +48,11 @@ extension LiveHands {
         case .verifySnapshot(let uri):
             return .snapshot(try await self.verify(uri, places, report))
         case .restore(let member, let uri, let options):
-            let path = try SnapshotLocation.parse(uri).path
-            try await self.runtime.restore(member, of: places.cluster, from: path, with: options) { phase, done, total in
-                report(ActionProgress(phase: phase, done: done, total: total))
-            }
+            try await self.restore(member, uri, options, places, report)
         case .deleteData:
             try await self.runtime.deleteData(of: places.cluster)
         case .forget:
-            await self.archives.end(cluster.storeKey)
+            break
         default:
             try await self.call(action)
         }
@@ -188,6 +189,18 @@ extension EtcdError {
         "etcdserver: unhealthy cluster": "etcd takes a change only after its members were connected for 5 s without a break",
         "etcdserver: can only promote a learner member which is in sync with leader": "the learner is still catching up",
     ]
+}
+
+extension RecoveryError.Code {
+    var reason: String {
+        switch self {
+        case .notFound: "SnapshotNotFound"
+        case .damaged: "SnapshotDamaged"
+        case .unreachable: "NotReachable"
+        case .refused: "Refused"
+        case .disk: "DiskFailed"
+        }
+    }
 }
 
 extension BackupError {

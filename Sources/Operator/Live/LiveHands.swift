@@ -16,6 +16,7 @@ public struct LiveHands: Hands {
     let examine: @Sendable (String) async throws -> SnapshotManifest
     let archives: LogArchives
     let clock: any WallClock
+    let disk: any Disk
 
     /// How long one member may take to answer.
     static let probeTimeout: Duration = .seconds(1)
@@ -25,7 +26,7 @@ public struct LiveHands: Hands {
     public init(
         runtime: any Runtime, connector: any EtcdConnector, store: @escaping @Sendable (String) -> any SnapshotStore,
         examine: @escaping @Sendable (String) async throws -> SnapshotManifest, archives: LogArchives,
-        clock: any WallClock
+        clock: any WallClock, disk: any Disk
     ) {
         self.runtime = runtime
         self.connector = connector
@@ -33,6 +34,7 @@ public struct LiveHands: Hands {
         self.examine = examine
         self.archives = archives
         self.clock = clock
+        self.disk = disk
     }
 
     // MARK: Observing

@@ -10,6 +10,8 @@ public struct RestoreRequest: Sendable, Hashable {
     public var target: RestoreTarget
     public var cluster: NewCluster
     public var bump: RevisionBump.Wish
+    /// The highest revision that is known to have been there, from elsewhere than the sources; 0 for none.
+    public var lastSeen: Int64 = 0
     /// Whether clients are told that revisions up to the bump are compacted, so that none goes on from one it knew.
     public var marksCompacted: Bool
     /// Times at which entries were seen, from an archive.

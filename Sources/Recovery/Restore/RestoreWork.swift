@@ -204,7 +204,8 @@ struct RestoreWork {
         }
         let last = self.plan.entries?.upperBound ?? 0
         let bumpEvidence = RevisionBump.Evidence(
-            restored: self.report.revision, highestSeen: self.evidence.databases.map(\.revision).max() ?? 0,
+            restored: self.report.revision,
+            highestSeen: max(self.request.lastSeen, self.evidence.databases.map(\.revision).max() ?? 0),
             entriesAfter: last > self.report.index ? last - self.report.index : 0, hasMajority: self.evidence.hasMajority)
         self.report.bump = RevisionBump.amount(self.request.bump, bumpEvidence)
         self.report.bumpReason = Self.reason(self.request.bump, bumpEvidence)

@@ -32,6 +32,8 @@ enum RestoreView {
         lines += DescribeView.artifact(report.artifact, now: now).map { DescribeView.field($0.0, $0.1) }
         let lost = report.possiblyLost.map { "revisions \($0.lowerBound) to \($0.upperBound)" }
         lines.append(DescribeView.field("Possibly lost", lost ?? "none that can be named"))
+        lines += report.sources.map { DescribeView.field("From", $0) }
+        if report.startRevision > 0 { lines.append(DescribeView.field("Goes on from", "revision \(report.startRevision)")) }
         lines += report.movedAside.map { DescribeView.field("Moved aside", $0) }
         if let started = restore.status.startedAt, let completed = restore.status.completedAt {
             lines.append(DescribeView.field("Took", Human.age(completed - started)))
