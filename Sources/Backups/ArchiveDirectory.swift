@@ -112,8 +112,8 @@ public struct ArchiveDirectory: Sendable {
         guard size == segment.sizeBytes, hash == segment.sha256 else {
             throw BackupError(
                 .damaged,
-                "\(self.path)/\(segment.name): its \(size) bytes have hash \(hash), its manifest says \(segment.sizeBytes) bytes "
-                    + "with hash \(segment.sha256)")
+                "\(self.path)/\(segment.name): its \(size) bytes have hash \(hash), its manifest says "
+                    + "\(segment.sizeBytes) bytes with hash \(segment.sha256)")
         }
     }
 
