@@ -9,13 +9,16 @@ struct DatabaseSurvey {
     let source: DatabaseFile
     let disk: any Disk
     let progress: ProgressReport?
+    /// See ``KeyTable``.
+    private let keyLimit: Int
     private var findings = FindingLog()
 
     /// - Parameter prefixDepth: Sum up sizes by this many parts of keys; nil not at all.
     static func run(
-        _ source: DatabaseFile, disk: any Disk, prefixDepth: Int? = nil, progress: ProgressReport? = nil
+        _ source: DatabaseFile, disk: any Disk, prefixDepth: Int? = nil, keyLimit: Int = KeyTable.standardLimit,
+        progress: ProgressReport? = nil
     ) throws(RecoveryError) -> DatabaseFacts {
-        var survey = DatabaseSurvey(source: source, disk: disk, progress: progress)
+        var survey = DatabaseSurvey(source: source, disk: disk, keyLimit: keyLimit, progress: progress)
         var facts = DatabaseFacts(
             path: source.path, fileSize: source.imageSize + (source.hasHash ? Int64(SnapshotFile.hashSize) : 0),
             modified: source.modified)
@@ -31,8 +34,12 @@ struct DatabaseSurvey {
         return facts
     }
 
-    private init(source: DatabaseFile, disk: any Disk, progress: ProgressReport?) {
-        (self.source, self.disk, self.progress) = (source, disk, progress)
+    private init(source: DatabaseFile, disk: any Disk, keyLimit: Int, progress: ProgressReport?) {
+        (self.source, self.disk, self.keyLimit, self.progress) = (source, disk, keyLimit, progress)
+    }
+
+    private func ledger(_ meta: MetaBucket, _ leases: Set<Int64>?) -> RowLedger {
+        RowLedger(file: self.source.path, meta: meta, leases: leases, table: KeyTable(limit: self.keyLimit))
     }
 
     /// Compares a snapshot's image with the hash after it.
@@ -81,7 +88,7 @@ struct DatabaseSurvey {
                 self.source.path, at: 0, "there is no bucket \"\(name)\": this is not a database of etcd")
         }
         let leases = self.leases(database)
-        var ledger = RowLedger(file: self.source.path, meta: meta, leases: leases)
+        var ledger = self.ledger(meta, leases)
         var cluster = ClusterRows(file: self.source.path)
         var isWhole = true
         do throws(BoltError) {
@@ -91,7 +98,7 @@ struct DatabaseSurvey {
             // From the start again, by a walk that goes on after what cannot be read.
             isWhole = false
             self.findings.add(Finding(error))
-            ledger = RowLedger(file: self.source.path, meta: meta, leases: leases)
+            ledger = self.ledger(meta, leases)
             cluster = ClusterRows(file: self.source.path)
             try self.salvage(database, &ledger, &cluster)
         }

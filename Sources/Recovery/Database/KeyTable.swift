@@ -23,6 +23,9 @@ struct KeyTable {
         var latest = Latest(revision: 0, create: 0, version: 0)
     }
 
+    /// About 100 MB.
+    static let standardLimit = 2_500_000
+
     /// Tables by the hash's top bits, so that growing one copies little.
     private static let shards = 64
 
@@ -37,7 +40,7 @@ struct KeyTable {
     /// - Parameters:
     ///   - limit: Keys after which the table keeps to half of what it kept to.
     ///   - part: With `partBits`: which keys it begins with.
-    init(limit: Int = 2_500_000, part: UInt64 = 0, partBits: Int = 0) {
+    init(limit: Int = KeyTable.standardLimit, part: UInt64 = 0, partBits: Int = 0) {
         (self.limit, self.part, self.partBits) = (limit, part, partBits)
     }
 

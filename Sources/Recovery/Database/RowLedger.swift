@@ -52,7 +52,8 @@ struct RowLedger {
             self.isIncomplete = true
             return findings.add(Finding(error))
         }
-        if let what = row.contradiction { findings.add(self.file, at: row.valueOffset, what) }
+        let contradiction = row.contradiction
+        if let contradiction { findings.add(self.file, at: row.valueOffset, contradiction) }
         self.follow(row, &findings)
         self.highest = max(self.highest, row.revision.main)
         if row.revision.isTombstone { self.tombstones += 1 }
@@ -63,7 +64,7 @@ struct RowLedger {
         if self.table.covers(hash) {
             let previous = self.table.update(hash, row.latest)
             if let previous, previous.revision <= self.meta.compactRevision { self.hasSuperseded = true }
-            if !row.isBump, !isOld || previous != nil, let what = row.contradiction(after: previous) {
+            if contradiction == nil, !row.isBump, !isOld || previous != nil, let what = row.contradiction(after: previous) {
                 findings.add(self.file, at: row.valueOffset, what)
             }
         }
@@ -176,7 +177,7 @@ struct RowLedger {
         let bump: Int64 = self.hasBump ? 1 : 0
         guard !self.isIncomplete else { return Totals(hash: nil, live: live - bump) }
         var old = self.old
-        if self.hasSuperseded, live > 0 {
+        if live > 0 {
             old = Self.seed
             var index = 0
             try self.forEachOld(database, progress) { entry, _ in
