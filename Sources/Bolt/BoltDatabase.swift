@@ -87,7 +87,7 @@ public final class BoltDatabase {
         return BoltReadTransaction(try self.source(), self.meta, self.readers)
     }
 
-    /// Ends the use of the file and gives up its lock. Snapshots are closed before: whoever opens it next does not know of them.
+    /// Ends the use of the file and gives up its lock. Snapshots are closed before: who opens it next does not know of them.
     public func close() throws(BoltError) {
         precondition(!self.hasWriter, "a database is closed between transactions")
         guard !self.isClosed else { return }

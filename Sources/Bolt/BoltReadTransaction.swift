@@ -18,7 +18,7 @@ public final class BoltReadTransaction: Sendable {
         self.close()
     }
 
-    /// Lets the pages it sees be used again. Closing twice does nothing; reading afterwards is a mistake that stops the program.
+    /// Lets the pages it sees be used again. Closing twice does nothing; reading afterwards stops the program.
     public func close() {
         if !self.isClosed.exchange(true, ordering: .relaxed) { self.readers.end(self.meta.transactionID) }
     }

@@ -121,8 +121,8 @@ import Testing
         }
     }
 
-    /// A page that a snapshot sees is never written to, and every other one is used again: what is rewritten many times while an
-    /// old snapshot is open takes no more room for it.
+    /// A page that a snapshot sees is never written to, and every other one is used again: what is rewritten many times while
+    /// an old snapshot is open takes no more room for it.
     @Test func anOldSnapshotHoldsItsOwnPagesAlone() throws {
         let database = try self.open(.init(pageSize: 1024))
         var pinned: BoltReadTransaction?

@@ -149,7 +149,7 @@ struct ReplayTests {
         #expect(latest.changes.isEmpty && latest.fromRevision == latest.toRevision)
     }
 
-    /// A bit that flips in the log's middle, in a page, or in a snapshot is refused with its place; one in the torn tail is not.
+    /// A bit that flips in the log's middle, in a page, or in a snapshot is refused with its place; in the torn tail it is not.
     @Test(arguments: EtcdVersion.enabled)
     func damageIsRefusedWithItsPlace(version: EtcdVersion) async throws {
         let member = try await EtcdProcess.start(EtcdBinary.find(version))

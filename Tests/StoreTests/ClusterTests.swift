@@ -36,7 +36,8 @@ import Testing
         let version = V2Request(method: "PUT", path: "/0/version", value: "3.5.0")
         _ = store.apply(RaftEntry(term: 2, index: 3, data: version.encoded()), uptime: .zero)
         let published =
-            "{\"id\":\(id),\"peerURLs\":[\"http://localhost:2380\"],\"name\":\"one\",\"clientURLs\":[\"http://localhost:2379\"]}"
+            "{\"id\":\(id),\"peerURLs\":[\"http://localhost:2380\"],\"name\":\"one\","
+            + "\"clientURLs\":[\"http://localhost:2379\"]}"
         #expect(try self.rows(store, .members) == ["8e9e05c52164694d": published])
         #expect(try self.rows(store, .cluster) == ["clusterVersion": "3.5.0"])
 

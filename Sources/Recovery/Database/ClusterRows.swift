@@ -1,6 +1,6 @@
 internal import Bolt
 internal import EtcdWire
-internal import YAML
+internal import Store
 
 /// Takes the rows of all buckets but `key`: members, leases, alarms, users, roles, and versions.
 struct ClusterRows {
@@ -61,7 +61,7 @@ struct ClusterRows {
         case ("cluster", "clusterVersion"): self.clusterVersion = text
         case ("meta", "storageVersion"): self.storageVersion = text
         case ("meta", "confState"):
-            guard let state = ConfState(json: Array(entry.value)) else {
+            guard let state = try? ConfState(json: Array(entry.value)) else {
                 throw self.error(entry, "confState is no JSON of voters and learners")
             }
             self.confState = state
@@ -144,38 +144,9 @@ func hexadecimal(_ id: UInt64) -> String { String(id, radix: 16) }
 extension MemberRecord {
     /// Reads a row's JSON; nil where it is none.
     init?(json: [UInt8]) {
-        guard let node = try? Node.read(json: json), let number = node["id"]?.int, let id = UInt64(exactly: number),
-            let peers = Self.strings(node["peerURLs"]), let clients = Self.strings(node["clientURLs"])
-        else { return nil }
+        guard let member = try? ClusterMember(json: json) else { return nil }
         self.init(
-            id: id, name: node["name"]?.string ?? "", peerURLs: peers, clientURLs: clients,
-            isLearner: node["isLearner"]?.bool ?? false)
-    }
-
-    private static func strings(_ node: Node?) -> [String]? {
-        guard let node, !node.isNull else { return [] }
-        guard let elements = node.sequence else { return nil }
-        let strings = elements.compactMap(\.string)
-        return strings.count == elements.count ? strings : nil
-    }
-}
-
-extension ConfState {
-    /// Reads the JSON that etcd keeps beside the term; nil where it is none.
-    init?(json: [UInt8]) {
-        guard let node = try? Node.read(json: json), let voters = Self.ids(node["voters"]),
-            let learners = Self.ids(node["learners"]), let outgoing = Self.ids(node["voters_outgoing"]),
-            let next = Self.ids(node["learners_next"])
-        else { return nil }
-        self.init(voters: voters, learners: learners)
-        (self.votersOutgoing, self.learnersNext) = (outgoing, next)
-        self.autoLeave = node["auto_leave"]?.bool ?? false
-    }
-
-    private static func ids(_ node: Node?) -> [UInt64]? {
-        guard let node, !node.isNull else { return [] }
-        guard let elements = node.sequence else { return nil }
-        let ids = elements.compactMap { $0.int.flatMap { UInt64(exactly: $0) } }
-        return ids.count == elements.count ? ids : nil
+            id: member.id, name: member.name, peerURLs: member.peerURLs, clientURLs: member.clientURLs,
+            isLearner: member.isLearner)
     }
 }

@@ -64,7 +64,7 @@ public struct Diff: Sendable {
     }
 
     /// The transactions that bring the keys of `to`, which is the live cluster, back to what they were at `from`: one for each
-    /// key, so that one that was changed meanwhile, whose condition then fails, does not keep the others from being brought back.
+    /// key, so that one that was changed meanwhile, whose condition then fails, keeps no other from being brought back.
     ///
     /// Each is a `TxnRequest` as etcd's JSON gateway takes it, `POST /v3/kv/txn`: a compare of the key's mod revision, and a
     /// put or a deletion.

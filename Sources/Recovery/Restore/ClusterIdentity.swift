@@ -1,6 +1,6 @@
 internal import Crypto
 internal import EtcdWire
-internal import YAML
+internal import Store
 
 /// The ids that etcd computes for a new cluster, and its members as etcd writes them down.
 ///
@@ -52,75 +52,13 @@ public struct ClusterIdentity: Sendable, Hashable {
 
     /// The state of the older store with these members alone, as it stands in a `.snap` file.
     var olderStore: [UInt8] {
-        let members = self.members.enumerated().map { place, member -> (String, Node) in
-            let (name, index) = (hexadecimal(member.id), place + 1)
-            let path = "/0/members/\(name)"
-            let leaf = Self.node("\(path)/raftAttributes", index, value: member.raftAttributes)
-            return (name, Self.node(path, index, children: ["raftAttributes": leaf]))
-        }
-        // By their names, as etcd sorts them.
-        let sorted = Mapping(members.sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) })
-        let zero = Self.node("/0", 0, children: ["members": Self.node("/0/members", 1, children: sorted)])
-        let root = Self.node("/", 0, children: ["0": zero, "1": Self.node("/1", 0, children: [:])])
-        let events = self.members.enumerated().map { place, member -> Node in
-            let node: Mapping = [
-                "key": .string("/0/members/\(hexadecimal(member.id))/raftAttributes"),
-                "value": .string(member.raftAttributes), "modifiedIndex": .int(place + 1), "createdIndex": .int(place + 1),
-            ]
-            return .mapping(["action": "create", "node": .mapping(node)])
-        }
-        let count = events.count
-        let capacity = 1000
-        let queue: Mapping = [
-            "Events": .sequence(events + [Node](repeating: .null, count: max(0, capacity - count))), "Size": .int(count),
-            "Front": 0, "Back": .int(count), "Capacity": .int(capacity),
-        ]
-        let history: Mapping = ["Queue": .mapping(queue), "StartIndex": 1, "LastIndex": .int(count)]
-        let document: Mapping = [
-            "Root": root, "WatcherHub": .mapping(["EventHistory": .mapping(history)]), "CurrentIndex": .int(count),
-            "Stats": Self.statistics(created: count), "CurrentVersion": 2,
-        ]
-        return Node.mapping(document).json()
-    }
-
-    private static func statistics(created: Int) -> Node {
-        let names = [
-            "getsSuccess", "getsFail", "setsSuccess", "setsFail", "deleteSuccess", "deleteFail", "updateSuccess", "updateFail",
-            "createSuccess", "createFail", "compareAndSwapSuccess", "compareAndSwapFail", "compareAndDeleteSuccess",
-            "compareAndDeleteFail", "expireCount", "watchers",
-        ]
-        return .mapping(Mapping(names.map { ($0, .int($0 == "createSuccess" ? created : 0)) }))
-    }
-
-    private static func node(_ path: String, _ index: Int, value: String = "", children: Mapping? = nil) -> Node {
-        .mapping([
-            "Path": .string(path), "CreatedIndex": .int(index), "ModifiedIndex": .int(index),
-            "ExpireTime": "0001-01-01T00:00:00Z", "Value": .string(value),
-            "Children": children.map { .mapping($0) } ?? .null,
-        ])
+        V2Membership(members: self.members.map { ClusterMember(id: $0.id, peerURLs: $0.peerURLs) }).json()
     }
 }
 
 extension ClusterIdentity.Member {
     /// As it stands in the log and in bucket `members`.
     var json: [UInt8] {
-        Node.mapping([
-            "id": .int(self.id), "peerURLs": .sequence(self.peerURLs.map { .string($0) }), "name": .string(self.name),
-        ]).json()
-    }
-
-    fileprivate var raftAttributes: String {
-        let node = Node.mapping(["peerURLs": .sequence(self.peerURLs.map { .string($0) })])
-        return String(decoding: node.json(), as: UTF8.self)
-    }
-}
-
-extension ConfState {
-    /// As it stands in bucket `meta`.
-    var json: [UInt8] {
-        var node: Mapping = ["voters": .sequence(self.voters.map { .int($0) })]
-        if !self.learners.isEmpty { node["learners"] = .sequence(self.learners.map { .int($0) }) }
-        node["auto_leave"] = .bool(self.autoLeave)
-        return Node.mapping(node).json()
+        ClusterMember(id: self.id, peerURLs: self.peerURLs, name: self.name).json()
     }
 }

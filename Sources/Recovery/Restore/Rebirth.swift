@@ -1,6 +1,7 @@
 internal import Bolt
 internal import EtcdWire
 internal import Platform
+internal import Store
 
 /// Makes a database the first state of a new cluster: its members, its place in the new log, and revisions that no client
 /// knows from before.
@@ -73,7 +74,7 @@ struct Rebirth {
         let count = UInt64(self.identity.members.count)
         try transaction.put(Array("consistent_index".utf8), ClusterIdentity.bigEndian(count), in: bucket)
         try transaction.put(Array("term".utf8), ClusterIdentity.bigEndian(1), in: bucket)
-        try transaction.put(Array("confState".utf8), self.identity.confState.json, in: bucket)
+        try transaction.put(Array("confState".utf8), self.identity.confState.json(), in: bucket)
     }
 
     /// A revision as bucket `key` has it.

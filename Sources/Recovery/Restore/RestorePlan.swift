@@ -25,8 +25,8 @@ struct RestorePlan {
             throw RecoveryError(
                 .refused, "",
                 "\(evidence.logs[other].facts.directory) knows entry \(index) to be committed, and "
-                    + "\(evidence.logs[log].facts.directory), which has the last term, has another or none in its place: they are not "
-                    + "of one history; restore from one of them")
+                    + "\(evidence.logs[log].facts.directory), which has the last term, has another or none in its place: "
+                    + "they are not of one history; restore from one of them")
         }
         self.explain(evidence)
         switch request.target {
@@ -50,8 +50,8 @@ struct RestorePlan {
             self.choices.append("the log is that of \(chosen.facts.directory): it ends at entry \(last) of term \(term)")
         } else {
             self.choices.append(
-                "of \(self.candidates.count) logs that of \(chosen.facts.directory) is believed: it ends at entry \(last) of term "
-                    + "\(term), the last term, and in it the last entry")
+                "of \(self.candidates.count) logs that of \(chosen.facts.directory) is believed: it ends at entry \(last) "
+                    + "of term \(term), the last term, and in it the last entry")
         }
         for other in others {
             let candidate = self.candidates[other]
@@ -116,8 +116,8 @@ struct RestorePlan {
         case .rewind(let index):
             let database = evidence.databases[index]
             self.choices.append(
-                "it begins with \(database.file.path), at revision \(database.revision), and takes back what is after the target: "
-                    + "there is no earlier database that the log goes on from")
+                "it begins with \(database.file.path), at revision \(database.revision), and takes back what is after the "
+                    + "target: there is no earlier database that the log goes on from")
         }
     }
 
@@ -129,8 +129,8 @@ struct RestorePlan {
             }
             throw RecoveryError(
                 .refused, "",
-                "nothing is proven to be at \(time) or before: the earliest proof is of \(earliest.time), from \(earliest.evidence); "
-                    + "name a later time, a revision, or an archive that has time marks")
+                "nothing is proven to be at \(time) or before: the earliest proof is of \(earliest.time), from "
+                    + "\(earliest.evidence); name a later time, a revision, or an archive that has time marks")
         }
         self.time = choice
         self.choices.append(

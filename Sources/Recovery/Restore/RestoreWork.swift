@@ -231,7 +231,7 @@ struct RestoreWork {
             ? "a majority's logs are here, so no other write was acknowledged"
             : "members whose logs are not here may have acknowledged more"
         return
-            "the highest revision seen is \(max(evidence.restored, evidence.highestSeen)), \(evidence.entriesAfter) entries left "
-            + "out may each have made one more, and \(margin) are added: \(why)"
+            "the highest revision seen is \(max(evidence.restored, evidence.highestSeen)), \(evidence.entriesAfter) entries "
+            + "left out may each have made one more, and \(margin) are added: \(why)"
     }
 }

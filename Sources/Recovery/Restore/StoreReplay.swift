@@ -31,8 +31,8 @@ final class StoreReplay: ReplayEngine {
         if error == .unknownRequest {
             throw RecoveryError(
                 .refused, self.path,
-                "entry \(entry.index) asks for what this release does not know; restore to a point before it, or with a newer one"
-            )
+                "entry \(entry.index) asks for what this release does not know; restore to a point before it, or with a newer "
+                    + "release")
         }
     }
 

@@ -1,7 +1,7 @@
 public import EtcdWire
 internal import Platform
+internal import Store
 internal import WriteAheadLog
-internal import YAML
 
 /// A `.snap` file: how far the log had come, and who the members were.
 public struct SnapFacts: Sendable, Hashable {
@@ -58,34 +58,14 @@ enum SnapWalk {
         return missing.map { "its members and its confState differ in \(hexadecimal($0))" }
     }
 
-    /// The members in the tree of the older store: `/0/members/ID`.
+    /// The members in the tree of the older store.
     private static func members(_ json: [UInt8], of path: String) throws(WALError) -> [UInt64] {
         // From 3.6 on there may be none.
         guard !json.isEmpty else { return [] }
-        let node: Node
-        do throws(YAMLError) {
-            node = try Node.read(json: json)
+        do throws(StoreError) {
+            return try V2Membership(json: json).members.map(\.id)
         } catch {
-            throw WALError(.corrupt, path, at: 0, "its state is no JSON: \(error.message)")
+            throw WALError(.corrupt, path, at: 0, error.message)
         }
-        var members: [UInt64] = []
-        for entry in Self.children(node["Root"], "0", "members")?.entries ?? [] {
-            let name = entry.key.split(separator: "/").last.map(String.init) ?? entry.key
-            guard let id = UInt64(name, radix: 16) else {
-                throw WALError(.corrupt, path, at: 0, "\(entry.key) is no member")
-            }
-            members.append(id)
-        }
-        return members.sorted()
-    }
-
-    /// The children of a node; their keys are whole paths or last names, as the release wrote them.
-    private static func children(_ root: Node?, _ names: String...) -> Mapping? {
-        var node = root
-        for name in names {
-            let entry = node?["Children"]?.mapping?.entries.first { $0.key.split(separator: "/").last.map(String.init) == name }
-            node = entry?.value
-        }
-        return node?["Children"]?.mapping
     }
 }
