@@ -22,9 +22,15 @@ private struct FreePageWalk {
         self.used = Array(repeating: 0, count: Int(source.highWaterMark / 64) + 1)
     }
 
+    /// Pages after which the memory they took is given back.
+    private static let stretch = 16_384
+
     mutating func run(from root: UInt64) throws(BoltError) {
         self.next.append((root, 0))
+        var count = 0
         while let (id, referrer) = self.next.popLast() {
+            count += 1
+            if count % Self.stretch == 0 { self.source.mapping.yieldMemory() }
             let page = try self.source.page(id, referredFrom: referrer)
             for page in id...(id + UInt64(page.overflow)) {
                 let bit: UInt64 = 1 << (page % 64)

@@ -8,12 +8,25 @@
     /// Bytes, the part past the file's end included.
     public let count: Int
     private let release: @Sendable (UnsafeRawPointer, Int) -> Void
+    private let yield: (@Sendable (UnsafeRawPointer, Int) -> Void)?
 
-    /// - Parameter release: Called once, when the last reference goes.
-    @unsafe public init(base: UnsafeRawPointer, count: Int, release: @escaping @Sendable (UnsafeRawPointer, Int) -> Void) {
+    /// - Parameters:
+    ///   - release: Called once, when the last reference goes.
+    ///   - yield: See ``yieldMemory()``.
+    @unsafe public init(
+        base: UnsafeRawPointer, count: Int, release: @escaping @Sendable (UnsafeRawPointer, Int) -> Void,
+        yield: (@Sendable (UnsafeRawPointer, Int) -> Void)? = nil
+    ) {
         unsafe self.base = unsafe base
         self.count = count
         unsafe self.release = unsafe release
+        unsafe self.yield = unsafe yield
+    }
+
+    /// Gives back the memory in which the file was looked at so far; it comes again where it is looked at again. For who goes
+    /// over a large file once.
+    public func yieldMemory() {
+        unsafe self.yield?(self.base, self.count)
     }
 
     deinit {

@@ -202,6 +202,9 @@ private final class RealFile: DiskFile {
         guard let base = unsafe base, unsafe base != MAP_FAILED else { throw DiskError("mmap", self.path) }
         return unsafe DiskMapping(base: base, count: count) { base, count in
             unsafe munmap(UnsafeMutableRawPointer(mutating: base), count)
+        } yield: { base, count in
+            // Nothing is lost by it: the mapping is never written through.
+            _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, MADV_DONTNEED)
         }
     }
 

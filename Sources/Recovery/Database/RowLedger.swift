@@ -68,6 +68,8 @@ struct RowLedger {
                 findings.add(self.file, at: row.valueOffset, what)
             }
         }
+        // A round for a part of the keys has nothing to add to what the first found of all.
+        guard self.table.part == 0 else { return }
         self.refer(row, hash, &findings)
         self.hash(entry, row, isOld: isOld)
     }
