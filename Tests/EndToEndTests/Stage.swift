@@ -222,8 +222,7 @@ struct Spec: Sendable {
           backup:
             store: {directory: {path: ./backups/orders}}
             \(self.schedule.map { "schedule: \"\($0)\"" } ?? "suspend: false")
-            retention: {keepLast: \(self.keepLast)}
-            \(self.archive.map { "archive: {maxLag: \($0)}" } ?? "")
+            retention: {keepLast: \(self.keepLast)}\(self.archive.map { "\n    archive: {maxLag: \($0)}" } ?? "")
           recovery:
             quorumLoss: {mode: Approve, waitFor: 2s}
             memberLoss: {replaceAfter: \(self.replaceAfter)}
