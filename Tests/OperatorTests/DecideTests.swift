@@ -285,6 +285,9 @@ struct DecideTests {
         let whole = turn(base: 0, position: commit).status.backup
         #expect(whole.archiveLag == ArchiveLag(revisions: 0, seconds: 0))
         #expect(whole.recoveryWindow == RecoveryWindow(earliest: opened, latest: play.now - .seconds(9)))
+        // A controller that was just started has not looked yet: it does not go on telling what another saw.
+        let unseen = decide(play.input).status.backup
+        #expect(unseen.archiveLag == nil && unseen.recoveryWindow == whole.recoveryWindow)
         // It begins in the midst of the log, and no snapshot is there from which it could go on.
         #expect(turn(base: 1, position: commit).status.backup.recoveryWindow == nil)
 

@@ -11,7 +11,11 @@ extension Draft {
             (self.status.backup.archiveLag, self.status.backup.recoveryWindow) = (nil, nil)
             return
         }
-        guard let archive = self.input.observed.archive else { return }
+        guard let archive = self.input.observed.archive else {
+            // What was told before may not hold any more; what could be restored then can be restored still.
+            self.status.backup.archiveLag = nil
+            return
+        }
         self.status.backup.archiveLag = self.lag(of: archive)
         self.status.backup.recoveryWindow = self.window(of: archive)
         let before = self.cluster.status.conditions.first { $0.type == "BackupReady" }?.reason
