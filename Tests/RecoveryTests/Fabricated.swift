@@ -13,16 +13,14 @@ struct Fabricated {
     private(set) var hashes: [UInt64: HashKVResponse] = [:]
     private(set) var keys: [UInt64: Int64] = [:]
 
-    private static let memberID: UInt64 = 7
-
     /// - Parameters:
     ///   - steps: Entries after those that begin a cluster.
     ///   - applied: How many of all entries the database has.
-    init(seed: UInt64, steps: Int, applied: Int, path: String = "/m") throws {
+    init(seed: UInt64, steps: Int, applied: Int, path: String = "/m", member id: UInt64 = 7) throws {
         (self.disk, self.path) = (SimulatedDisk(seed: seed), path)
         var random = SeededRandom(seed: seed)
-        let member = #"{"id":7,"peerURLs":["http://127.0.0.1:2380"],"name":"m"}"#
-        let change = ConfChange(kind: .addNode, nodeID: Self.memberID, context: Array(member.utf8))
+        let member = #"{"id":\#(id),"peerURLs":["http://127.0.0.1:2380"],"name":"m"}"#
+        let change = ConfChange(kind: .addNode, nodeID: id, context: Array(member.utf8))
         self.entries = [
             RaftEntry(kind: .confChange, term: 1, index: 1, data: change.encoded()), RaftEntry(term: 2, index: 2, data: []),
         ]
@@ -51,13 +49,13 @@ struct Fabricated {
         try store.prepareCommit()
         try backend.commit()
         try backend.close()
-        let metadata = WALMetadata(nodeID: Self.memberID, clusterID: 9)
+        let metadata = WALMetadata(nodeID: id, clusterID: 9)
         let log = try WriteAheadLog.create(
             "\(path)/member/wal", metadata: metadata.encoded(), disk: self.disk,
             configuration: WALConfiguration(segmentBytes: 2000, preallocates: false))
         for start in stride(from: 0, to: self.entries.count, by: 5) {
             let batch = Array(self.entries[start..<min(start + 5, self.entries.count)])
-            try log.append(batch, HardState(term: 2, vote: Self.memberID, commit: batch[batch.count - 1].index))
+            try log.append(batch, HardState(term: 2, vote: id, commit: batch[batch.count - 1].index))
         }
         try log.close()
     }

@@ -42,6 +42,7 @@ struct RestorePlan {
     }
 
     private mutating func explain(_ evidence: RestoreEvidence) {
+        defer { self.noteWhatIsWrong(evidence) }
         guard let log else { return }
         let chosen = evidence.logs[log.log]
         let others = self.candidates.indices.filter { $0 != log.log }
@@ -58,11 +59,15 @@ struct RestorePlan {
             self.notes.append(
                 "\(evidence.logs[other].facts.directory) ends at entry \(candidate.last) of term \(candidate.lastTerm)")
         }
+    }
+
+    private mutating func noteWhatIsWrong(_ evidence: RestoreEvidence) {
         for facts in evidence.logFacts {
             for finding in facts.findings {
                 self.notes.append("\(finding.file): at byte \(finding.offset): \(finding.what)")
             }
         }
+        for path in evidence.leftOut { self.notes.append("\(path) is of another cluster, and left out") }
         for finding in evidence.unreadable {
             self.notes.append("\(finding.file): at byte \(finding.offset): \(finding.what)")
         }
@@ -164,7 +169,7 @@ struct RestorePlan {
                 .init(
                     index: database.index, time: database.file.modified, evidence: "\(database.file.path) was last written to"))
         }
-        for mark in self.request.timeMarks {
+        for mark in self.request.timeMarks + evidence.marks {
             bounds.append(.init(index: mark.index, time: mark.time, evidence: "the archive saw it"))
         }
         return bounds

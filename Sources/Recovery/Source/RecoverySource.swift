@@ -23,6 +23,8 @@ public struct RecoverySource: Sendable, Hashable {
         case dataDirectory = "data directory"
         /// Segments of a log alone, such as those of `--wal-dir`.
         case log
+        /// Segments that were archived as a log grew, with the times at which entries were seen. Nothing in it was not committed.
+        case archive
     }
 
     /// As it was given.
@@ -92,11 +94,35 @@ public struct RecoverySource: Sendable, Hashable {
         }
         let names = try onDisk { () throws(DiskError) in try disk.list(path) }
         guard names.contains(where: { SegmentName($0) != nil }) else {
+            let isChain = names.contains { $0 == "archive" || $0.hasSuffix(".snapshot") }
             throw RecoveryError(
                 .notFound, path,
-                "this directory holds neither member/, nor wal/ and snap/, nor a segment of a log (*.wal)")
+                isChain
+                    ? "this is a store of snapshots; name one of them, or a directory in archive/"
+                    : "this directory holds neither member/, nor wal/ and snap/, nor a segment of a log (*.wal)")
         }
-        return RecoverySource(path: path, kind: .log, log: path)
+        let isArchive = names.contains { $0.hasSuffix(".wal.times") || $0.hasSuffix(".wal.manifest.json") }
+        return RecoverySource(path: path, kind: isArchive ? .archive : .log, log: path)
+    }
+
+    /// What a path stands for: itself, or where it is a store of snapshots, all snapshots and archives in it.
+    static func expand(_ path: String, disk: any Disk) throws(RecoveryError) -> (paths: [String], isChain: Bool) {
+        let trimmed = Self.withoutTrailingSlash(path)
+        return try onDisk { () throws(DiskError) in
+            guard try disk.stat(trimmed)?.isDirectory == true else { return ([path], false) }
+            let names = try disk.list(trimmed)
+            let isOther = names.contains { SegmentName($0) != nil || ["member", "wal", "snap"].contains($0) }
+            guard !isOther else { return ([path], false) }
+            var paths = names.filter { $0.hasSuffix(".snapshot") }.map { "\(trimmed)/\($0)" }
+            if try disk.stat("\(trimmed)/archive")?.isDirectory == true {
+                for name in try disk.list("\(trimmed)/archive") {
+                    let archive = "\(trimmed)/archive/\(name)"
+                    guard try disk.stat(archive)?.isDirectory == true else { continue }
+                    if try disk.list(archive).contains(where: { SegmentName($0) != nil }) { paths.append(archive) }
+                }
+            }
+            return paths.isEmpty ? ([path], false) : (paths, true)
+        }
     }
 
     private init(

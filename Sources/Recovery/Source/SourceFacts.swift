@@ -1,3 +1,4 @@
+internal import Backups
 internal import EtcdWire
 internal import Platform
 internal import WriteAheadLog
@@ -37,12 +38,34 @@ public struct SourceFacts: Sendable, Hashable {
                 visit(entry, item, &findings)
             }
         }
+        if source.kind == .archive { facts.findings += try Self.checkArchive(source.path, disk: disk) }
         if let snap = source.snap {
             let walked = try SnapWalk.run(snap, disk: disk)
             facts.snaps = walked.snaps
             facts.findings += walked.findings
         }
         return facts
+    }
+
+    /// Compares an archive's segments with their manifests, and those with one another.
+    private static func checkArchive(_ path: String, disk: any Disk) throws(RecoveryError) -> [Finding] {
+        let archive = ArchiveDirectory(path, disk: disk)
+        var findings: [Finding] = []
+        do throws(BackupError) {
+            let catalog = try archive.catalog()
+            for (name, what) in catalog.damaged.sorted(by: { $0.key < $1.key }) {
+                findings.append(Finding("\(path)/\(name)", at: 0, what))
+            }
+            for segment in catalog.closed {
+                do throws(BackupError) { try archive.verify(segment) } catch {
+                    guard error.code != .disk else { throw error }
+                    findings.append(Finding("\(path)/\(segment.name)", at: 0, error.message))
+                }
+            }
+        } catch {
+            throw RecoveryError(error)
+        }
+        return findings
     }
 
     private init(source: RecoverySource) {

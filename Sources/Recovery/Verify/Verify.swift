@@ -52,7 +52,8 @@ public enum Verify {
 enum CrossCheck {
     static func findings(_ facts: SourceFacts) -> [Finding] {
         var findings: [Finding] = []
-        if let log = facts.log { findings += self.hardState(log) }
+        // An archive is of no member, and only notes how far it is durable.
+        if let log = facts.log, facts.source.kind != .archive { findings += self.hardState(log) }
         if let log = facts.log, let database = facts.database { findings += self.applied(database, log) }
         if let log = facts.log { findings += self.snapshots(facts.snaps, log) }
         if let database = facts.database, let newest = facts.snaps.last, database.isSound,
