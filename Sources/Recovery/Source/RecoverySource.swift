@@ -23,7 +23,7 @@ public struct RecoverySource: Sendable, Hashable {
         case dataDirectory = "data directory"
         /// Segments of a log alone, such as those of `--wal-dir`.
         case log
-        /// Segments that were archived as a log grew, with the times at which entries were seen. Nothing in it was not committed.
+        /// Segments that were archived as a log grew, with the times at which entries were seen. All in it was committed.
         case archive
     }
 

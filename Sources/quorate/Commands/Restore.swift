@@ -11,9 +11,10 @@ struct Restore: ControllerCommand {
             Old data is moved aside, never deleted; the cluster gets a new id.
 
             With --data-dir: makes a data directory that etcd boots from as a new cluster, with no controller and no etcd \
-            running. --from repeats, and takes snapshots, databases, data directories and directories of *.wal in any order: \
-            the newest database at or before the target is taken, and the log of the survivor that knows most is applied to \
-            it. The sources are not changed. The report is printed, and written beside the directory. Revisions are moved on \
+            running. --from repeats, and takes snapshots, databases, data directories, directories of *.wal, and whole stores \
+            of snapshots with their archives, in any order: the newest database at or before the target is taken, and the log \
+            of the survivor that knows most is applied to it. The sources are not changed. The report is printed, and written \
+            beside the directory. Revisions are moved on \
             past all that clients can have seen, and marked compacted, so that no client goes on from a revision that meant \
             something else; leases keep the time they had left.
 
