@@ -64,24 +64,25 @@ import WriteAheadLog
         let segments = try made.disk.list(log).filter { $0.hasSuffix(".wal") }.map { "\(log)/\($0)" }
         var refused = 0
         let count = Self.number("QUORATE_MUTATIONS") ?? 150
-        for round in 0..<count {
+        for _ in 0..<count {
             let segment = try #require(segments.randomElement(using: &random))
             let size = Int(try #require(try made.disk.stat(segment)).size)
             let offset = Int.random(in: 0..<size, using: &random)
             let mask = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
             let comment: Comment = "seed \(seed), bit \(mask) at \(offset) of \(segment)"
-            try made.disk.flip(mask, at: offset, of: segment)
+            // All was synced: a crash loses nothing, and gives a disk of its own.
+            let disk = made.disk.afterCrash(.everything)
+            try disk.flip(mask, at: offset, of: segment)
             do {
-                let alone = RestoreRequest(from: [log], to: "/a\(round)", bump: .by(0))
-                let report = try Restore.run(alone, disk: made.disk)
+                let alone = RestoreRequest(from: [log], to: "/alone", bump: .by(0))
+                let report = try Restore.run(alone, disk: disk)
                 #expect(report.hashKV == wanted && report.index == UInt64(made.entries.count), comment)
             } catch {
                 refused += 1
                 #expect(error.code == .damaged && error.file == segment && error.offset != nil, "\(comment): \(error)")
             }
-            let both = RestoreRequest(from: [log, "/other"], to: "/b\(round)", bump: .by(0))
-            #expect(try Restore.run(both, disk: made.disk).hashKV == wanted, comment)
-            try made.disk.flip(mask, at: offset, of: segment)
+            let both = RestoreRequest(from: [log, "/other"], to: "/both", bump: .by(0))
+            #expect(try Restore.run(both, disk: disk).hashKV == wanted, comment)
         }
         #expect(refused > count / 2)
     }
