@@ -112,7 +112,7 @@ import WriteAheadLog
         unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }
     }
 
-    /// Taken back to before a lease ended, its key hangs on it again: with its TTL where a log tells it, and for ever where not.
+    /// Taken back to before a lease ended, its key hangs on it again: with its TTL where a log tells it, else for ever.
     @Test func leasesThatEndedAreBroughtBack() throws {
         let disk = SimulatedDisk(seed: 1)
         try disk.makeDirectory("/m/member/snap")
