@@ -21,7 +21,7 @@ enum House {
 
     /// Rooms that stand on the standard library, the C library, and rooms below.
     static let noFoundation: Set<String> = [
-        "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "ClusterAPI", "Store", "Reconcile", "EmbeddedStore",
+        "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Raft", "ClusterAPI", "Store", "Reconcile", "EmbeddedStore",
     ]
 
     /// Modules that come with the toolchain.
