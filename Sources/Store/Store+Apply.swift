@@ -15,6 +15,12 @@ extension Store {
         } catch {
             return self.fail(.fatal("the log entry at index \(entry.index) makes no sense: \(error)"))
         }
+        return self.apply(entry, content, uptime: uptime)
+    }
+
+    /// The same, where the caller has read the entry already.
+    public mutating func apply(_ entry: RaftEntry, _ content: EntryContent, uptime: Duration) -> ApplyResult {
+        guard entry.index > self.appliedIndex else { return .success(.nothing) }
         if case .request(let request) = content {
             return self.apply(request, index: entry.index, term: entry.term, uptime: uptime)
         }

@@ -4,7 +4,8 @@ internal import Platform
 /// A store over a database file, that applies log entries to it as a member does.
 protocol ReplayEngine: AnyObject {
     var revision: Int64 { get }
-    func apply(_ entry: RaftEntry) throws(RecoveryError)
+    /// - Parameter content: What the entry says; nil when that cannot be read.
+    func apply(_ entry: RaftEntry, _ content: EntryContent?) throws(RecoveryError)
     /// Makes durable what was applied.
     func commit() throws(RecoveryError)
     /// Ends the engine's use, and gives up what was applied since the last commit.
@@ -43,14 +44,14 @@ struct Replay {
             if case .revision(let revision) = self.goal, self.engine.revision >= revision, content?.mayWrite ?? true {
                 try self.engine.commit()
                 pending = 0
-                try self.engine.apply(entry)
+                try self.engine.apply(entry, content)
                 if self.engine.revision > revision {
                     try self.engine.close()
                     outcome.isStopped = true
                     return outcome
                 }
             } else {
-                try self.engine.apply(entry)
+                try self.engine.apply(entry, content)
             }
             (outcome.index, outcome.term) = (entry.index, entry.term)
             if let id = content?.requestID, id != 0 { outcome.requestID = id }
@@ -60,7 +61,7 @@ struct Replay {
                 pending = 0
                 self.progress?(
                     RecoveryProgress(
-                        .replaying, stream.place.file, done: Int64(clamping: entry.index - start),
+                        .replaying, stream.file, done: Int64(clamping: entry.index - start),
                         total: Int64(clamping: self.last - start + 1)))
             }
         }

@@ -195,6 +195,7 @@ struct EntryStream {
     private let disk: any Disk
     private var part = 0
     private var cursor: LogCursor?
+    private var segment: SegmentName?
     /// The index of the entry that comes next.
     private(set) var next: UInt64
     /// Where each entry was read from: the log's directory, and how many came from it.
@@ -212,8 +213,11 @@ struct EntryStream {
         self.next = index + 1
     }
 
-    /// Where the entry given last stands.
-    private(set) var place: (file: String, offset: Int64) = ("", 0)
+    /// The file that the entry given last stands in.
+    var file: String {
+        guard self.part < self.parts.count, let segment else { return "" }
+        return "\(self.evidence.logs[self.parts[self.part].log].facts.directory)/\(segment)"
+    }
 
     mutating func nextEntry() throws(RecoveryError) -> RaftEntry? {
         while self.part < self.parts.count {
@@ -232,7 +236,7 @@ struct EntryStream {
                         entry.term == log.stretch.runs.first(where: { $0.first <= entry.index && entry.index <= $0.last })?.term
                     else { continue }
                     self.next += 1
-                    self.place = ("\(log.facts.directory)/\(item.segment)", item.offset)
+                    self.segment = item.segment
                     self.note(entry.index, of: part.log)
                     return entry
                 }

@@ -24,8 +24,9 @@ final class StoreReplay: ReplayEngine {
 
     var revision: Int64 { self.store.revision }
 
-    func apply(_ entry: RaftEntry) throws(RecoveryError) {
-        guard case .failure(let error) = self.store.apply(entry, uptime: .zero) else { return }
+    func apply(_ entry: RaftEntry, _ content: EntryContent?) throws(RecoveryError) {
+        let result = content.map { self.store.apply(entry, $0, uptime: .zero) } ?? self.store.apply(entry, uptime: .zero)
+        guard case .failure(let error) = result else { return }
         if error.isFatal { throw RecoveryError(.damaged, self.path, "entry \(entry.index): \(error.message)") }
         // A request that a member refused is refused here too; but one that is not understood was carried out there.
         if error == .unknownRequest {
