@@ -10,9 +10,10 @@ let package = Package(
         .package(name: "quorate", path: "..")
     ],
     targets: [
+        .systemLibrary(name: "CLMDB", providers: [.apt(["liblmdb-dev"])]),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: [.product(name: "QuorateRooms", package: "quorate")],
+            dependencies: ["CLMDB", .product(name: "QuorateRooms", package: "quorate")],
             swiftSettings: [
                 .swiftLanguageMode(.v6),
                 .enableUpcomingFeature("ExistentialAny"),

@@ -7,10 +7,7 @@ enum CreateBenchmark: Benchmark {
     static let name = "create"
 
     static func run(_ settings: Settings) async throws -> Table {
-        let binary = ProcessInfo.processInfo.environment["QUORATE_BINARY"] ?? ".build/release/quorate"
-        guard FileManager.default.isExecutableFile(atPath: binary) else {
-            throw Failure("no quorate at \(binary): swift build -c release --product quorate, or set QUORATE_BINARY")
-        }
+        let binary = try settings.quorate()
         var (ours, byHand): ([Double], [Double]) = ([], [])
         for round in 0..<settings.rounds {
             let directory = settings.directory + "/create-\(round)"

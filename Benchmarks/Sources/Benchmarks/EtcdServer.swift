@@ -10,7 +10,10 @@ final class EtcdServer {
     private let connection: any EtcdConnection
     let port: Int
 
-    init(_ settings: Settings) async throws {
+    /// Where the member keeps its data.
+    var dataDirectory: String { self.directory + "/data" }
+
+    init(_ settings: Settings, options: [String] = []) async throws {
         self.directory = settings.directory + "/etcd"
         try? FileManager.default.removeItem(atPath: self.directory)
         try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
@@ -21,7 +24,7 @@ final class EtcdServer {
             "--data-dir=\(self.directory)/data", "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)",
             "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
             "--log-level=error",
-        ]
+        ] + options
         _ = FileManager.default.createFile(atPath: self.directory + "/log", contents: nil)
         let log = FileHandle(forWritingAtPath: self.directory + "/log")
         self.process.standardOutput = log
@@ -37,11 +40,45 @@ final class EtcdServer {
         }
     }
 
-    func stop() async {
+    func stop(keepingData: Bool = false) async {
         await self.connector.close()
         self.process.terminate()
         self.process.waitUntilExit()
+        if !keepingData { self.removeData() }
+    }
+
+    func removeData() {
         try? FileManager.default.removeItem(atPath: self.directory)
+    }
+
+    /// Puts `keys` keys of their own, with values of `value` bytes that no two rows share.
+    func fill(keys: Int, value: Int) async throws {
+        let (batch, connection) = (100, self.connection)
+        var next = stride(from: 0, to: keys, by: batch).makeIterator()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            @discardableResult func add() -> Bool {
+                guard let first = next.next() else { return false }
+                group.addTask {
+                    let puts = (first..<min(keys, first + batch)).map { index in
+                        RequestOp.put(PutRequest(key: Array("/registry/things/\(index)".utf8), value: filler(index, value)))
+                    }
+                    _ = try await connection.txn(TxnRequest(success: puts))
+                }
+                return true
+            }
+            for _ in 0..<16 { add() }
+            while try await group.next() != nil { add() }
+        }
+    }
+
+    /// Writes the member's snapshot to `file`; returns its size in bytes.
+    func snapshot(into file: String) async throws -> Int64 {
+        _ = FileManager.default.createFile(atPath: file, contents: nil)
+        guard let handle = FileHandle(forWritingAtPath: file) else { throw Failure("cannot write \(file)") }
+        try await self.connection.snapshot { chunk in try handle.write(contentsOf: Data(chunk.blob)) }
+        let size = try handle.offset()
+        try handle.close()
+        return Int64(size)
     }
 
     func revision() async throws -> Int64 {
@@ -68,4 +105,20 @@ final class EtcdServer {
         // What etcd itself counted, not what h2load took for an answer.
         return Double(try await self.revision() - before) / elapsed
     }
+}
+
+/// Bytes that neither repeat nor compress, from a number.
+private func filler(_ seed: Int, _ count: Int) -> [UInt8] {
+    var state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 | 1
+    return (0..<count).map { _ in
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return UInt8(truncatingIfNeeded: state)
+    }
+}
+
+/// A request as gRPC frames it.
+func gRPCFrame(_ request: [UInt8]) -> [UInt8] {
+    [0] + (0..<4).map { UInt8(truncatingIfNeeded: request.count >> (24 - 8 * $0)) } + request
 }

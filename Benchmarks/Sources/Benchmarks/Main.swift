@@ -18,10 +18,13 @@ struct Settings {
     var directory = FileManager.default.currentDirectoryPath + "/.build/benchmark-data"
     /// The directory of etcd 3.5.
     var etcd = ProcessInfo.processInfo.environment["QUORATE_ETCD_35"] ?? ".tools/etcd-3.5.1"
+    /// The size of the large snapshot, in 10^9 bytes.
+    var gigabytes = 2.0
     var names: [String] = []
 
     static let usage = """
-        usage: Benchmarks [--seconds S] [--rounds N] [--writers N,N…] [--directory DIR] [--etcd DIR] [NAME…]
+        usage: Benchmarks [--seconds S] [--rounds N] [--writers N,N…] [--directory DIR] [--etcd DIR]
+                          [--gigabytes G] [NAME…]
         names: \(all.map { $0.name }.joined(separator: " "))
         """
 
@@ -38,11 +41,21 @@ struct Settings {
             case "--writers": self.writers = try value().split(separator: ",").map { Int(try Self.number(String($0))) }
             case "--directory": self.directory = try value()
             case "--etcd": self.etcd = try value()
+            case "--gigabytes": self.gigabytes = try Self.number(value())
             case let name where all.contains { $0.name == name }: self.names.append(name)
             default: throw Failure(Self.usage)
             }
         }
-        guard self.rounds > 0, self.seconds > 0, self.writers.allSatisfy({ $0 > 0 }) else { throw Failure(Self.usage) }
+        guard self.rounds > 0, self.seconds > 0, self.gigabytes > 0, self.writers.allSatisfy({ $0 > 0 }) else { throw Failure(Self.usage) }
+    }
+
+    /// The program under test.
+    func quorate() throws -> String {
+        let binary = ProcessInfo.processInfo.environment["QUORATE_BINARY"] ?? ".build/release/quorate"
+        guard FileManager.default.isExecutableFile(atPath: binary) else {
+            throw Failure("no quorate at \(binary): swift build -c release --product quorate, or set QUORATE_BINARY")
+        }
+        return binary
     }
 
     private static func number(_ text: String) throws -> Double {
@@ -60,7 +73,10 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 /// Every benchmark, in the order in which they run.
-let all: [any Benchmark.Type] = [PutBenchmark.self, WatchBenchmark.self, CreateBenchmark.self, ResyncBenchmark.self]
+let all: [any Benchmark.Type] = [
+    PutBenchmark.self, WatchBenchmark.self, CreateBenchmark.self, ResyncBenchmark.self, RecoveryBenchmark.self,
+    ReplayBenchmark.self, BoltBenchmark.self,
+]
 
 @main
 enum Main {

@@ -7,6 +7,7 @@ enum PutBenchmark: Benchmark {
     static let name = "puts"
 
     private static let value = [UInt8](repeating: 0x76, count: 256)
+    private static let request = PutRequest(key: Array("/registry/benchmarks/default/k1".utf8), value: Self.value)
 
     private struct Figure {
         var rates: [Double] = []
@@ -19,7 +20,7 @@ enum PutBenchmark: Benchmark {
         }
         try FileManager.default.createDirectory(atPath: settings.directory, withIntermediateDirectories: true)
         let body = settings.directory + "/put.bin"
-        try Data(self.frame()).write(to: URL(fileURLWithPath: body))
+        try Data(gRPCFrame(self.request.encoded())).write(to: URL(fileURLWithPath: body))
         let etcd = try await EtcdServer(settings)
         var mine = [Int: Figure]()
         var theirs = [Int: [Int: [Double]]]()
@@ -51,12 +52,6 @@ enum PutBenchmark: Benchmark {
             "etcd: as many requests in flight from h2load, over the best split into connections and streams.",
         ]
         return table
-    }
-
-    /// The request as gRPC frames it.
-    private static func frame() -> [UInt8] {
-        let request = PutRequest(key: Array("/registry/benchmarks/default/k1".utf8), value: self.value).encoded()
-        return [0] + (0..<4).map { UInt8(truncatingIfNeeded: request.count >> (24 - 8 * $0)) } + request
     }
 
     /// Streams on each connection, so that all of them together are as many as the writers.
