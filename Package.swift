@@ -39,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -63,6 +64,14 @@ let package = Package(
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        room(
+            "GRPCServer",
+            [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
             ]),
         room("ClusterAPI", ["Platform", "YAML"]),
         room("Backups", ["Platform", "EtcdWire", "YAML", crypto]),
@@ -130,6 +139,15 @@ let package = Package(
         tests("PlatformTests", ["Platform"]),
         tests(
             "EmbeddedStoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "EmbeddedStore"]),
+        tests(
+            "GRPCServerTests",
+            [
+                "Platform", "GRPCServer", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog", "TestSupport"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
         tests("RuntimesTests", ["Platform", "Runtimes"]),
