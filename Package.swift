@@ -162,7 +162,7 @@ let package = Package(
                 "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
                 "Operator", log,
             ]),
-        tests("SimulationTests", ["Simulation"]),
+        tests("SimulationTests", ["Platform", "EtcdWire", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
