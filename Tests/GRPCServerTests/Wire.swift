@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOHPACK
+import TestSupport
 
 @testable import GRPCServer
 
@@ -202,4 +203,12 @@ extension HTTP2Connection.Event {
 /// A variable of the environment.
 func environment(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
+func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+func write(_ bytes: [UInt8], to path: String) throws {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(file) }
+    guard unsafe Glibc.write(file, bytes, bytes.count) == bytes.count else { throw TestSupportError("\(path): errno \(errno)") }
 }

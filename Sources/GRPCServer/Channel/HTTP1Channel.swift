@@ -19,6 +19,7 @@ final class HTTP1Channel: ChannelInboundHandler, LoopConnection {
     /// A request is with the handler.
     private var isBusy = false
     private var isDraining = false
+    private var hasAnswered = false
     private var waitingSince = NIODeadline.now()
 
     init(
@@ -46,6 +47,7 @@ final class HTTP1Channel: ChannelInboundHandler, LoopConnection {
         case .head(let head):
             self.head = head
             self.body = []
+            self.waitingSince = .now()
         case .body(let part):
             guard self.body.count + part.readableBytes <= self.limits.maxHTTP1Body else {
                 return self.refuse(context, .payloadTooLarge)
@@ -98,6 +100,7 @@ final class HTTP1Channel: ChannelInboundHandler, LoopConnection {
     private func respond(_ response: HTTP1Response, _ answer: Answer) {
         guard let context = self.context, self.isBusy else { return }
         self.isBusy = false
+        self.hasAnswered = true
         self.waitingSince = .now()
         let keepsAlive = answer.keepsAlive && !self.isDraining
         var headers = response.headers
@@ -132,8 +135,9 @@ final class HTTP1Channel: ChannelInboundHandler, LoopConnection {
 
     func tick(_ now: NIODeadline) {
         guard !self.isBusy else { return }
-        // A client that keeps its connection open between requests may be slower than one in the midst of one.
-        let limit = self.head == nil ? self.limits.idleTimeout : self.limits.handshakeTimeout
+        // Between requests a client may be slower than in the midst of one, and than with its first.
+        let isIdle = self.hasAnswered && self.head == nil
+        let limit = isIdle ? self.limits.idleTimeout : self.limits.handshakeTimeout
         if now - self.waitingSince >= limit { self.close() }
     }
 }

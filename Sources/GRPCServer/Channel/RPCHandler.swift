@@ -133,6 +133,10 @@ final class RPCHandler: ChannelDuplexHandler, LoopConnection {
         let hasFailed = self.rpc.http2.failure != nil
         guard hasFailed || self.rpc.http2.output.readableBytes == 0 else { return }
         self.closesAt = .now() + (hasFailed ? .seconds(1) : .seconds(20))
-        context.close(mode: .output, promise: nil)
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        ended.futureResult.assumeIsolated().whenComplete { _ in
+            self.closesAt = self.closesAt.map { min($0, .now() + .seconds(1)) }
+        }
+        context.close(mode: .output, promise: ended)
     }
 }
