@@ -164,6 +164,7 @@ let package = Package(
             ]),
         tests("SimulationTests", ["Platform", "EtcdWire", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
+        tests("PeerTests", ["Platform", "EtcdWire", "TestSupport"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),

@@ -50,7 +50,7 @@ enum SourceTree {
         return path.split(separator: "/").dropLast(3).reduce(into: "") { $0 += "/\($1)" }
     }
 
-    /// Every text file below the top, sorted by path; what is built, downloaded or hidden is left out.
+    /// Every text file below the top, sorted by path; what is built, downloaded, recorded or hidden is left out.
     static func files(below root: String = SourceTree.root()) throws -> [SourceFile] {
         var files: [SourceFile] = []
         for name in Self.written where Self.exists("\(root)/\(name)") {
@@ -82,7 +82,7 @@ enum SourceTree {
             let child = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            if child.hasPrefix(".") || child == "Package.resolved" { continue }
+            if child.hasPrefix(".") || ["Package.resolved", "Histories"].contains(child) { continue }
             try Self.collect("\(path)/\(child)", as: "\(name)/\(child)", into: &files)
         }
     }
