@@ -85,6 +85,8 @@ extension RaftNode {
     }
 
     mutating func refuseVote(_ message: RaftMessage) {
+        // A member that has seen no term yet has none to name.
+        guard self.term != 0 else { return }
         var refusal = RaftMessage(Self.response(to: message.kind), to: message.from, term: self.term)
         refusal.reject = true
         self.send(refusal)

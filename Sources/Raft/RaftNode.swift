@@ -60,8 +60,8 @@ public struct RaftNode {
 
     /// Starts a member from what its storage holds.
     ///
-    /// - Throws: When the stored configuration is none.
-    public init(configuration: Configuration, storage: any RaftStorage) throws(ConfChangeRefused) {
+    /// - Throws: When what is stored cannot be: the disk is damaged, or is not the member's own.
+    public init(configuration: Configuration, storage: any RaftStorage) throws(RaftRefusal) {
         configuration.check()
         let applying = configuration.maxCommittedBytesPerReady
         self.configuration = configuration
@@ -70,15 +70,20 @@ public struct RaftNode {
             maxInflight: configuration.maxInflightMessages, maxInflightBytes: configuration.maxInflightBytes)
         self.jitter = ElectionJitter(seed: configuration.seed)
         let (hardState, confState) = storage.initialState
-        self.tracker = try ConfChanger(tracker: self.tracker, lastIndex: self.log.lastIndex).restoring(confState)
-        if hardState != HardState() {
-            precondition(
-                hardState.commit >= self.log.committed && hardState.commit <= self.log.lastIndex,
-                "stored commit \(hardState.commit) is not within \(self.log.committed) and \(self.log.lastIndex)")
-            self.log.commit(to: hardState.commit)
-            (self.term, self.vote) = (hardState.term, hardState.vote)
+        do {
+            self.tracker = try ConfChanger(tracker: self.tracker, lastIndex: self.log.lastIndex).restoring(confState)
+        } catch {
+            throw RaftRefusal(.impossible("the stored configuration is none: \(error.reason)"))
         }
-        if configuration.applied > 0 { self.log.applied(to: configuration.applied, bytes: 0) }
+        // What was applied, or is in a snapshot, was committed, whether or not the commit index was stored in time.
+        let (commit, last) = (max(hardState.commit, configuration.applied), self.log.lastIndex)
+        guard commit <= last, hardState.term < Self.highest, last < Self.highest else {
+            throw RaftRefusal(
+                .impossible("stored: term \(hardState.term), committed and applied to \(commit); the log ends at \(last)"))
+        }
+        self.log.commit(to: commit)
+        (self.term, self.vote) = (hardState.term, hardState.vote)
+        if configuration.applied > self.log.applied { self.log.applied(to: configuration.applied, bytes: 0) }
         self.becomeFollower(term: self.term, leader: 0)
         (self.lastSoftState, self.lastHardState) = (self.softState, self.hardState)
     }
@@ -110,6 +115,8 @@ public struct RaftNode {
     /// The last entry known to be applied.
     public var applied: UInt64 { self.log.applied }
     public var lastIndex: UInt64 { self.log.lastIndex }
+    /// The term of an entry of the log, or of the snapshot before it; nil if there is none.
+    public func term(at index: UInt64) -> UInt64? { self.log.term(at: index) }
     public var confState: ConfState { self.tracker.configuration }
 
     // MARK: Roles

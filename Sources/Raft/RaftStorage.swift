@@ -13,7 +13,8 @@ public protocol RaftStorage: AnyObject {
     /// Entries from `start` up to, not including, `end`, all of which are there: as many as fit into `maxBytes`, and one
     /// at least.
     func entries(from start: UInt64, to end: UInt64, maxBytes: UInt64) -> ArraySlice<RaftEntry>
-    /// The latest snapshot, to be sent to a follower whose next entry is gone; nil if there is none to be had now.
+    /// A snapshot, to be sent to a follower whose next entry is gone; nil if there is none to be had now. It should be of
+    /// what is applied now: a member that was added later than it was made does not take it in.
     func snapshot() -> RaftSnapshot?
 }
 

@@ -75,9 +75,8 @@ extension RaftNode {
         guard request.entries.count == 1 else {
             throw RaftRefusal(.impossible("a read with \(request.entries.count) contexts"))
         }
-        if self.tracker.isSingleton {
-            self.answer(request, index: self.log.committed)
-        } else if self.log.term(at: self.log.committed) == self.term {
+        // Before its first commit even a member alone may know of less than was acknowledged before it was elected.
+        if self.log.term(at: self.log.committed) == self.term {
             self.startRead(request)
         } else {
             self.reads.postponed.append(request)
@@ -95,7 +94,9 @@ extension RaftNode {
     }
 
     private mutating func startRead(_ request: RaftMessage) {
-        guard self.configuration.readOnly == .safe else { return self.answer(request, index: self.log.committed) }
+        if self.configuration.readOnly == .leaseBased || self.tracker.isAlone(self.id) {
+            return self.answer(request, index: self.log.committed)
+        }
         self.reads.add(request, index: self.log.committed)
         if let own = self.tracker.position(self.id) { self.tracker.members[own].acknowledgedRead = self.reads.last }
         self.broadcastHeartbeat()

@@ -42,9 +42,10 @@ struct Tracker: Sendable, Hashable {
         self.configuration.voters.contains(id) || self.configuration.votersOutgoing.contains(id)
     }
 
-    /// Whether one voter decides alone.
-    var isSingleton: Bool {
-        self.configuration.voters.count == 1 && self.configuration.votersOutgoing.isEmpty
+    /// Whether a member decides alone. One voter is not enough: it may be another than the leader, which was removed and
+    /// leads on until it is told.
+    func isAlone(_ id: UInt64) -> Bool {
+        self.configuration.voters == [id] && self.configuration.votersOutgoing.isEmpty
     }
 
     /// All voters, sorted.
