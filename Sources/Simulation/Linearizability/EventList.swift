@@ -74,10 +74,16 @@ struct EventList {
     }
 }
 
-/// A set of small numbers whose hash is kept as it changes.
-struct PlacedSet: Hashable {
+/// A set of small numbers, and a digest of 128 bits that stands for it.
+struct PlacedSet {
+    /// Two sets with the same digest are taken for the same: that they are not will not happen in the life of a machine.
+    struct Digest: Hashable {
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+    }
+
     private var words: [UInt64]
-    private var digest: UInt64 = 0
+    private(set) var digest = Digest()
 
     init(capacity: Int) {
         self.words = Array(repeating: 0, count: (capacity + 63) / 64)
@@ -90,14 +96,15 @@ struct PlacedSet: Hashable {
     /// Takes a number in, or out when it is in.
     mutating func toggle(_ member: Int) {
         self.words[member >> 6] ^= 1 << UInt64(member & 63)
-        // SplitMix64's finalizer: numbers close together hash far apart.
-        var mixed = (UInt64(member) + 1) &* 0x9E37_79B9_7F4A_7C15
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        self.digest ^= mixed ^ (mixed >> 31)
+        self.digest.high ^= Self.mixed(2 * UInt64(member) + 1)
+        self.digest.low ^= Self.mixed(2 * UInt64(member) + 2)
     }
 
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(self.digest)
+    /// SplitMix64: numbers close together come far apart.
+    private static func mixed(_ number: UInt64) -> UInt64 {
+        var mixed = number &* 0x9E37_79B9_7F4A_7C15
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
     }
 }

@@ -34,7 +34,7 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
                 switch outcome {
                 case .found(let placed): witnesses[object] = placed.map { objects[object].members[$0] }
                 case .impossible(let deepest):
-                    return .notLinearizable(Self.counterexample(objects[object], operations, deepest))
+                    return .notLinearizable(self.shortest(objects[object], operations, deepest))
                 case .paused: unfinished.append(object)
                 }
             }
@@ -71,17 +71,54 @@ public struct LinearizabilityChecker<Model: SequentialModel>: Sendable {
         }
     }
 
+    /// The counterexample with the earliest deadline: what has no explanation has none whatever comes after it.
+    private func shortest(
+        _ object: Object, _ operations: [Operation], _ deepest: LinearizationSearch<Model>.Deepest
+    ) -> LinearizabilityCounterexample<Model> {
+        var best = Self.counterexample(object, operations, deepest)
+        let deadlines = object.members.compactMap { operations[$0].returned }.filter { $0 < deepest.deadline }.sorted()
+        var (low, high) = (0, deadlines.count)
+        while low < high {
+            let middle = (low + high) / 2
+            var beginning = self.beginning(of: object, operations, until: deadlines[middle])
+            if case .impossible(let deepest) = beginning.search.run(until: self.budget) {
+                best = Self.counterexample(beginning, operations, deepest)
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return best
+    }
+
+    /// What was known of an object at a time.
+    private func beginning(of object: Object, _ operations: [Operation], until deadline: Int) -> Object {
+        var beginning = object
+        beginning.members = []
+        var known: [Operation] = []
+        for member in object.members where operations[member].invoked <= deadline {
+            var operation = operations[member]
+            if let returned = operation.returned, returned > deadline {
+                operation.outcome = .unknown
+                if self.model.isReadOnly(operation.input, nil) { continue }
+            }
+            beginning.members.append(member)
+            known.append(operation)
+        }
+        beginning.search = LinearizationSearch(self.model, known)
+        return beginning
+    }
+
     private static func counterexample(
         _ object: Object, _ operations: [Operation], _ deepest: LinearizationSearch<Model>.Deepest
     ) -> LinearizabilityCounterexample<Model> {
         let placed = Set(deepest.placed)
-        let deadline = deepest.deadline
-        let window = object.members.enumerated().filter { operations[$0.element].invoked <= deadline }
-        let unplaced = window.filter { !placed.contains($0.offset) }.map(\.element)
+        let unplaced = object.members.indices.filter { index in
+            operations[object.members[index]].invoked <= deepest.deadline && !placed.contains(index)
+        }
         return LinearizabilityCounterexample(
-            partition: object.partition, deadline: deadline, placed: deepest.placed.map { object.members[$0] },
-            state: deepest.state,
-            unplaced: unplaced, operations: operations)
+            partition: object.partition, deadline: deepest.deadline, placed: deepest.placed.map { object.members[$0] },
+            state: deepest.state, unplaced: unplaced.map { object.members[$0] }, operations: operations)
     }
 }
 
@@ -105,8 +142,8 @@ public enum LinearizabilityVerdict<Model: SequentialModel>: Sendable {
 public struct LinearizabilityCounterexample<Model: SequentialModel>: Sendable {
     /// The object concerned.
     public var partition: Model.Partition
-    /// The time of the return up to which nothing explains the history. Without that return there is an explanation, unless
-    /// the model saw earlier that the operation came too late.
+    /// The time of the return up to which nothing explains the history. Without that return there is an explanation, as far
+    /// as the budget allowed to see.
     public var deadline: Int
     /// The longest explanation: indices of operations in their order.
     public var placed: [Int]

@@ -27,7 +27,7 @@ struct LinearizationSearch<Model: SequentialModel> {
 
     /// What was placed, and what it led to.
     private struct Configuration: Hashable {
-        var placed: PlacedSet
+        var placed: PlacedSet.Digest
         var state: Model.State
     }
 
@@ -102,7 +102,7 @@ struct LinearizationSearch<Model: SequentialModel> {
         if isUnknown && after == self.state { return false }
         self.placed.toggle(index)
         if !self.isReadOnly[index] {
-            let isNew = self.seen.insert(Configuration(placed: self.placed, state: after)).inserted
+            let isNew = self.seen.insert(Configuration(placed: self.placed.digest, state: after)).inserted
             guard isNew else {
                 self.placed.toggle(index)
                 return false
