@@ -24,7 +24,8 @@ enum Messages {
         MemberAttributes.self, MembershipMember.self, ClusterVersionSetRequest.self, ClusterMemberAttrSetRequest.self,
         DowngradeInfoSetRequest.self, DowngradeVersionTestRequest.self, InternalAuthenticateRequest.self, V2Request.self,
         ConfChange.self, ConfChangeSingle.self, ConfChangeV2.self, RaftEntry.self, HardState.self, ConfState.self,
-        RaftSnapshotMetadata.self, RaftSnapshot.self, WALRecord.self, WALSnapshot.self, WALMetadata.self, SnapshotFile.self,
+        RaftSnapshotMetadata.self, RaftSnapshot.self, RaftMessage.self, WALRecord.self, WALSnapshot.self, WALMetadata.self,
+        SnapshotFile.self,
     ]
 
     static func sample<Message: WireMessage>(_: Message.Type, _ random: inout SeededRandom) -> Message {
