@@ -31,7 +31,7 @@ let package = Package(
     name: "quorate",
     products: [
         .executable(name: "quorate", targets: ["quorate"]),
-        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Store", "EmbeddedStore", "Operator", "Simulation"]),
+        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Bolt", "Store", "EmbeddedStore", "Operator", "Simulation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -87,6 +87,14 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
         room("Recovery", ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", crypto]),
+        room(
+            "Member",
+            [
+                "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Raft", "GRPCServer", "Store", crypto,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         // Floor 5: what is decided, and the hands that carry it out.
         room(
             "Operator",
@@ -109,7 +117,7 @@ let package = Package(
             name: "quorate",
             dependencies: [
                 "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
-                "Recovery", "Operator", "Console", log,
+                "Recovery", "Member", "Operator", "Console", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -156,6 +164,7 @@ let package = Package(
         tests(
             "RecoveryTests",
             ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", "Recovery", "TestSupport"]),
+        tests("MemberTests", ["Platform", "EtcdWire", "Raft", "Store", "Member", "TestSupport"]),
         tests(
             "OperatorTests",
             [

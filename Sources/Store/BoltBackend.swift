@@ -46,6 +46,28 @@ public final class BoltBackend: Backend {
         (self.changes, self.changedBytes) = (0, 0)
     }
 
+    /// Commits, and rewrites the file without its free pages.
+    public func defragment() throws(StoreError) {
+        do throws(BoltError) {
+            try self.transaction.commit()
+            try self.database.defragment()
+            self.transaction = try self.database.begin()
+        } catch {
+            throw .fatal(error.description)
+        }
+        try self.openBuckets()
+        (self.changes, self.changedBytes) = (0, 0)
+    }
+
+    /// What was committed last, to be read while the store goes on.
+    public func snapshot() throws(StoreError) -> BoltReadTransaction {
+        do throws(BoltError) { return try self.database.snapshot() } catch { throw .fatal(error.description) }
+    }
+
+    /// Bytes of the file's pages, as last committed; of them, those in use.
+    public var sizeBytes: Int64 { self.database.sizeBytes }
+    public var inUseBytes: Int64 { self.database.inUseBytes }
+
     /// Forgets what was not committed, and closes the file.
     public func close() throws(StoreError) {
         if self.transaction.isOpen { self.transaction.rollback() }

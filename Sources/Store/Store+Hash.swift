@@ -34,4 +34,22 @@ extension Store {
         }
         return HashKVResponse(header: self.header, hash: hash, compactRevision: compacted, hashRevision: revision)
     }
+
+    /// CRC-32C over all rows of all buckets, their names included, but for how far the log is applied: what etcd's `Hash`
+    /// gives. Members of one release agree on it when they have applied and compacted the same.
+    public func hash() throws(StoreError) -> UInt32 {
+        var hash: UInt32 = 0
+        for bucket in Bucket.allCases.sorted(by: { $0.rawValue < $1.rawValue }) {
+            hash = CRC32C.checksum(Array(bucket.rawValue.utf8), continuing: hash)
+            try self.backend.forEach(in: bucket, from: [], to: nil) { (key, value) throws(StoreError) in
+                if bucket == .meta {
+                    let name = [UInt8](bytesOf: key)
+                    if name == Meta.consistentIndex || name == Meta.term { return true }
+                }
+                hash = CRC32C.checksum(value, continuing: CRC32C.checksum(key, continuing: hash))
+                return true
+            }
+        }
+        return hash
+    }
 }

@@ -32,6 +32,21 @@ public struct ClusterMember: Sendable, Hashable {
         }
     }
 
+    /// The context of the change that adds or promotes the member, as etcd writes it.
+    public func changeContext(isPromotion: Bool = false) -> [UInt8] {
+        GoJSON.object { json in
+            json.field("id", self.id)
+            self.writeRaftAttributes(&json)
+            self.writeAttributes(&json)
+            json.field("isPromote", isPromotion)
+        }
+    }
+
+    /// Name and client URLs, as a member publishes them.
+    public func attributes() -> String {
+        String(decoding: GoJSON.object { self.writeAttributes(&$0) }, as: UTF8.self)
+    }
+
     func writeRaftAttributes(_ json: inout GoJSON) {
         json.field("peerURLs", self.peerURLs)
         if self.isLearner { json.field("isLearner", true) }

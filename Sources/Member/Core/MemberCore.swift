@@ -1,0 +1,235 @@
+internal import Bolt
+internal import EtcdWire
+internal import Platform
+internal import Raft
+internal import Store
+internal import WriteAheadLog
+
+/// One member of a cluster, without its network, clock and threads: consensus, log, store and watches as a synchronous
+/// machine. What happened goes in by ``turn(_:uptime:now:send:)``, what is to be done comes out; files go through `Disk`. So
+/// the same machine serves clients and runs in a simulation.
+///
+/// A turn takes all that is waiting. Its proposals are one write and one sync of the log, whatever their number; nothing is
+/// answered before that, and nobody is told of an entry before it is committed.
+struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
+    typealias Answer = Result<ClientResponse, StoreError>
+
+    /// What happened.
+    enum Event: Sendable {
+        case call(Caller, ClientRequest)
+        /// Nobody waits for the answer any more.
+        case cancelled(Caller)
+        case watchOpened(StreamID)
+        case watch(StreamID, WatchRequest)
+        case watchClosed(StreamID)
+        /// The client of a watch stream does not keep up, or does again.
+        case watchPaused(StreamID)
+        case watchResumed(StreamID)
+        case keepAlive(StreamID, LeaseKeepAliveRequest)
+        /// From a peer.
+        case message(RaftMessage)
+        case unreachable(UInt64)
+        case snapshotSent(UInt64, succeeded: Bool)
+    }
+
+    /// What is to be done about it.
+    struct Effects {
+        var answers: [(caller: Caller, answer: Answer)] = []
+        var watches: [WatchStreams.Message] = []
+        var keepAlives: [(stream: StreamID, answer: Result<LeaseKeepAliveResponse, StoreError>)] = []
+        /// The member is removed from its cluster, and must end.
+        var isRemoved = false
+    }
+
+    let configuration: MemberConfiguration
+    let identity: MemberIdentity
+    private(set) var store: Store
+    var raft: RaftNode
+    /// What raft reads back: the log's newest part.
+    let storage: MemoryStorage
+    let files: MemberFiles
+    var proposals: Proposals<Caller>
+    var reads = Reads<Caller>()
+    var watches: WatchStreams
+    var effects = Effects()
+    /// Leases whose end has been proposed, and not applied yet.
+    var revoking: Set<Int64> = []
+    /// The data of entries to be proposed in this turn.
+    var batch: [[UInt8]] = []
+    var uptime: Duration
+    var now = Timestamp(seconds: 0)
+    private var lastTick: Duration
+    /// When this member last told the cluster its name, or the cluster its version.
+    var lastPublication: Duration?
+    private var wasLeader = false
+
+    init(_ parts: consuming MemberParts, _ configuration: MemberConfiguration, uptime: Duration) {
+        self.configuration = configuration
+        (self.identity, self.files, self.storage) = (parts.identity, parts.files, parts.storage)
+        self.raft = parts.raft
+        self.store = parts.store
+        self.proposals = Proposals(memberID: parts.identity.memberID, start: parts.firstRequestID)
+        self.watches = WatchStreams(
+            progressInterval: configuration.watchProgressInterval,
+            fragmentBytes: configuration.maximumRequestBytes + 512 << 10)
+        (self.uptime, self.lastTick) = (uptime, uptime)
+    }
+
+    var isLeader: Bool { self.raft.role == .leader }
+    /// Who leads; 0 for no one.
+    var leader: UInt64 { self.raft.leader }
+
+    /// Takes what has happened, and does all that follows from it.
+    ///
+    /// - Parameters:
+    ///   - uptime: Time since some fixed point, never less than before.
+    ///   - now: The date, for the ids of new members alone.
+    ///   - send: Takes messages to peers; called before the disk is waited for where that is safe.
+    /// - Throws: When the disk failed, or what it holds makes no sense: the member must end, and nothing that it has not
+    ///   answered yet may be.
+    mutating func turn(
+        _ events: [Event], uptime: Duration, now: Timestamp, send: ([RaftMessage]) -> Void
+    ) throws(MemberError) -> Effects {
+        (self.uptime, self.now) = (uptime, now)
+        self.takeTime()
+        for event in events { self.take(event) }
+        self.proposeBatch()
+        self.askForReads()
+        try self.settle(send)
+        self.answerReads()
+        try self.tellWatches()
+        try self.keepHouse()
+        var effects = Effects()
+        swap(&effects, &self.effects)
+        return effects
+    }
+
+    /// Whether there is something left to do while nothing happens.
+    var hasWork: Bool { self.store.hasWatchResponses || self.store.isCompacting || self.raft.hasReady }
+
+    // MARK: Time
+
+    private mutating func takeTime() {
+        let interval = self.configuration.heartbeatInterval
+        var ticks = 0
+        // A member that was asleep does not catch up by more than one election.
+        while self.uptime - self.lastTick >= interval {
+            self.lastTick = ticks < 10 ? self.lastTick + interval : self.uptime
+            self.raft.tick()
+            ticks += 1
+        }
+        guard ticks > 0 else { return }
+        self.proposals.expire(at: self.uptime) { self.effects.answers.append(($0, .failure(.timedOut))) }
+        for read in self.reads.expire(at: self.uptime) { self.refuse(read, .timedOut) }
+        self.revokeExpired()
+        self.publish()
+        for message in self.watches.tick(self.store, uptime: self.uptime) { self.effects.watches.append(message) }
+    }
+
+    // MARK: Consensus
+
+    /// Does all that raft has to be done, and what comes of that, until there is no more.
+    private mutating func settle(_ send: ([RaftMessage]) -> Void) throws(MemberError) {
+        while self.raft.hasReady {
+            let ready = self.raft.ready()
+            if !ready.messages.isEmpty { send(ready.messages) }
+            if let snapshot = ready.snapshot { try self.install(snapshot) }
+            if !ready.entries.isEmpty || ready.hardState != nil {
+                try self.files.append(ready.entries, ready.hardState)
+                self.storage.append(ready.entries)
+                if let state = ready.hardState { self.storage.hardState = state }
+            }
+            if !ready.messagesAfterAppend.isEmpty { send(ready.messagesAfterAppend) }
+            for state in ready.readStates { self.reads.settle(state) }
+            for entry in ready.committedEntries { try self.apply(entry) }
+            self.raft.advance()
+            self.noteLeadership()
+        }
+    }
+
+    /// A new leader does not know which leases were renewed: it gives each its whole time again.
+    private mutating func noteLeadership() {
+        guard self.isLeader != self.wasLeader else { return }
+        self.wasLeader = self.isLeader
+        self.revoking = []
+        if self.isLeader { self.store.renewLeases(uptime: self.uptime + self.configuration.electionTimeout) }
+    }
+
+    private mutating func install(_ snapshot: RaftSnapshot) throws(MemberError) {
+        throw MemberError(.corrupt, "a snapshot at index \(snapshot.metadata.index) cannot be installed yet")
+    }
+
+    private mutating func apply(_ entry: RaftEntry) throws(MemberError) {
+        let content: EntryContent
+        do throws(WireError) { content = try EntryContent(entry) } catch {
+            throw MemberError(.corrupt, "the log entry at index \(entry.index) makes no sense: \(error)")
+        }
+        let wasApplied = entry.index <= self.store.appliedIndex
+        let result = self.store.apply(entry, content, uptime: self.uptime)
+        if case .failure(let error) = result, error.isFatal { throw MemberError(.corrupt, error.message) }
+        if case .confChange(let change) = content { try self.configure(change, isVoid: !wasApplied && result.isFailure) }
+        guard !wasApplied else { return }
+        if case .request(let request) = content, case .leaseRevoke(let revoke) = request.operation {
+            self.revoking.remove(revoke.id)
+        }
+        guard let waiter = self.proposals.take(content.waiterID) else { return }
+        self.effects.answers.append((waiter.caller, self.answer(to: waiter.kind, result)))
+    }
+
+    /// A change of members that made no sense when its turn came changes nothing here either.
+    private mutating func configure(_ change: ConfChange, isVoid: Bool) throws(MemberError) {
+        guard !isVoid else { return }
+        do throws(ConfChangeRefused) {
+            try self.raft.applyConfChange(change)
+        } catch {
+            throw MemberError(.corrupt, "the log changes members as cannot be: \(error)")
+        }
+        if change.kind == .removeNode, change.nodeID == self.identity.memberID { self.effects.isRemoved = true }
+    }
+
+    // MARK: Watches, files
+
+    private mutating func tellWatches() throws(MemberError) {
+        guard self.store.hasWatchResponses else { return }
+        do throws(StoreError) {
+            self.effects.watches += try self.watches.take(&self.store)
+        } catch {
+            throw MemberError(.corrupt, error.message)
+        }
+    }
+
+    private mutating func keepHouse() throws(MemberError) {
+        do throws(StoreError) {
+            if self.store.isCompacting { try self.store.compactionStep(limit: 2000) }
+        } catch {
+            throw MemberError(.corrupt, error.message)
+        }
+        if self.files.wantsSnapshot(self.store.appliedIndex, every: self.configuration.snapshotCount) {
+            try self.files.snapshot(self.store, self.storage, self.raft.confState, self.configuration)
+        } else {
+            try self.files.commitIfDue(self.store, uptime: self.uptime)
+        }
+    }
+
+    /// The database as it stands now, with all that was applied, to be read while the member goes on.
+    mutating func snapshot() throws(StoreError) -> BoltReadTransaction {
+        try self.store.prepareCommit()
+        try self.files.backend.commit()
+        return try self.files.backend.snapshot()
+    }
+
+    /// Ends the member in order.
+    consuming func close() throws(MemberError) {
+        try self.files.commit(self.store, uptime: self.uptime)
+        try self.files.close()
+    }
+
+    /// Changes of the store that are of this member alone, such as renewals and watches.
+    mutating func withStore<Value>(_ body: (inout Store) -> Value) -> Value { body(&self.store) }
+
+    mutating func withWatches(_ body: (inout WatchStreams, inout Store) -> Void) { body(&self.watches, &self.store) }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
+}

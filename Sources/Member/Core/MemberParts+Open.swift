@@ -1,0 +1,136 @@
+internal import EtcdWire
+internal import Platform
+internal import Raft
+internal import Store
+internal import WriteAheadLog
+
+extension MemberParts {
+    /// A new member of a new cluster: the log begins with an entry for each of the cluster's first members, the same at all of
+    /// them.
+    static func begin(
+        _ place: MemberPlace, _ configuration: MemberConfiguration, _ circumstances: Circumstances
+    ) throws(MemberError) -> MemberParts {
+        guard configuration.initialClusterState == .new else {
+            throw MemberError(.configuration, "joining a cluster that runs is not there yet")
+        }
+        guard try !place.isThere(place.database) else {
+            throw MemberError(.corrupt, "\(place.log): the log is missing, though there is a database; quorate inspect tells more")
+        }
+        let token = configuration.initialClusterToken
+        let members = configuration.initialCluster
+            .map { member in
+                let urls = member.peerURLs.sorted()
+                let id = MemberIdentity.memberID(peerURLs: urls, token: token)
+                return (id, ClusterMember(id: id, peerURLs: urls, name: member.name))
+            }
+            .sorted { $0.0 < $1.0 }.map(\.1)
+        // The settings were checked: one of them is this member.
+        guard let own = members.first(where: { $0.name == configuration.name }) else {
+            throw MemberError(.configuration, "--initial-cluster: has no member named \(configuration.name)")
+        }
+        guard own.peerURLs == configuration.initialAdvertisePeerURLs.sorted() else {
+            throw MemberError(
+                .configuration,
+                "--initial-cluster has \(own.peerURLs.joined(separator: ",")) for \(own.name), and "
+                    + "--initial-advertise-peer-urls \(configuration.initialAdvertisePeerURLs.joined(separator: ","))")
+        }
+        let identity = MemberIdentity(memberID: own.id, clusterID: MemberIdentity.clusterID(of: members.map(\.id)))
+        try place.makeDirectories()
+        let metadata = WALMetadata(nodeID: identity.memberID, clusterID: identity.clusterID)
+        let log: WriteAheadLog
+        do throws(WALError) {
+            log = try WriteAheadLog.create(place.log, metadata: metadata.encoded(), disk: place.disk)
+        } catch {
+            throw MemberError(error)
+        }
+        let storage = MemoryStorage()
+        var raft = try self.raft(identity, configuration, circumstances, storage, applied: 0)
+        let changes = members.map { ConfChange(kind: .addNode, nodeID: $0.id, context: $0.json()) }
+        do throws(ConfChangeRefused) { try raft.bootstrap(changes) } catch { throw MemberError(.configuration, "\(error)") }
+        let backend = try place.openDatabase()
+        let files = MemberFiles(
+            log: log, snapshots: place.snapshots, backend: backend, databasePath: place.database,
+            quotaBytes: configuration.quotaBytes, lastSnapshot: 0, hardState: HardState(), uptime: circumstances.uptime)
+        let store = try self.store(backend, identity, configuration, circumstances.uptime)
+        return MemberParts(
+            store: store, raft: raft, storage: storage, files: files, identity: identity,
+            firstRequestID: circumstances.firstRequestID)
+    }
+
+    /// A member that ran before. Its database has the entries up to some index; raft begins at the newest snapshot record
+    /// before that, and hands out again what follows, which the store passes over as far as it has it.
+    static func reopen(
+        _ place: MemberPlace, _ configuration: MemberConfiguration, _ circumstances: Circumstances
+    ) throws(MemberError) -> MemberParts {
+        let (summary, identity) = try self.readLog(place)
+        try place.makeDirectories()
+        let backend = try place.openDatabase()
+        let store = try self.store(backend, identity, configuration, circumstances.uptime)
+        guard let start = summary.validSnapshots.last(where: { $0.index <= store.appliedIndex }) else {
+            throw MemberError(
+                .corrupt,
+                "\(place.database): holds the entries up to \(store.appliedIndex), and the log does not go back to them")
+        }
+        let (log, contents): (WriteAheadLog, LogContents)
+        let state: RaftSnapshot
+        do throws(WALError) {
+            (log, contents) = try WriteAheadLog.open(place.log, after: start, disk: place.disk)
+            state = start.index == 0 ? RaftSnapshot() : try place.snapshots.load(start)
+        } catch {
+            throw MemberError(error)
+        }
+        guard contents.lastIndex >= store.appliedIndex else {
+            throw MemberError(
+                .corrupt,
+                "\(place.log): ends with entry \(contents.lastIndex), but the database holds those up to \(store.appliedIndex)")
+        }
+        let storage = MemoryStorage(hardState: contents.state, snapshot: state, entries: contents.entries)
+        let raft = try self.raft(identity, configuration, circumstances, storage, applied: start.index)
+        let files = MemberFiles(
+            log: log, snapshots: place.snapshots, backend: backend, databasePath: place.database,
+            quotaBytes: configuration.quotaBytes, lastSnapshot: start.index, hardState: contents.state,
+            uptime: circumstances.uptime)
+        return MemberParts(
+            store: store, raft: raft, storage: storage, files: files, identity: identity,
+            firstRequestID: circumstances.firstRequestID)
+    }
+
+    private static func readLog(_ place: MemberPlace) throws(MemberError) -> (LogContents, MemberIdentity) {
+        let summary: LogContents
+        do throws(WALError) { summary = try LogReader.read(place.log, disk: place.disk) } catch { throw MemberError(error) }
+        guard let metadata = try? WALMetadata(decoding: summary.metadata) else {
+            throw MemberError(.corrupt, "\(place.log): the log's metadata is malformed")
+        }
+        return (summary, MemberIdentity(memberID: metadata.nodeID, clusterID: metadata.clusterID))
+    }
+
+    private static func store(
+        _ backend: BoltBackend, _ identity: MemberIdentity, _ configuration: MemberConfiguration, _ uptime: Duration
+    ) throws(MemberError) -> Store {
+        // Leases live at least one and a half elections, in whole seconds.
+        let minimum = (configuration.electionTimeout.nanoseconds * 3 / 2 + 999_999_999) / 1_000_000_000
+        let options = Store.Options(
+            clusterID: identity.clusterID, memberID: identity.memberID, minimumLeaseTTL: minimum,
+            maximumTxnOps: configuration.maximumTxnOps)
+        do throws(StoreError) {
+            return try Store(backend: backend, options: options, uptime: uptime)
+        } catch {
+            throw MemberError(.corrupt, error.message)
+        }
+    }
+
+    private static func raft(
+        _ identity: MemberIdentity, _ configuration: MemberConfiguration, _ circumstances: Circumstances,
+        _ storage: MemoryStorage, applied: UInt64
+    ) throws(MemberError) -> RaftNode {
+        var raft = RaftNode.Configuration(id: identity.memberID, seed: circumstances.seed)
+        raft.electionTicks = Int(configuration.electionTimeout / configuration.heartbeatInterval)
+        raft.preVote = configuration.preVote
+        raft.applied = applied
+        do throws(RaftRefusal) {
+            return try RaftNode(configuration: raft, storage: storage)
+        } catch {
+            throw MemberError(.corrupt, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+internal import Bolt
+internal import EtcdWire
+internal import Platform
+internal import Raft
+internal import Store
+internal import WriteAheadLog
+
+/// What an open member consists of.
+struct MemberParts: ~Copyable {
+    var store: Store
+    var raft: RaftNode
+    let storage: MemoryStorage
+    let files: MemberFiles
+    let identity: MemberIdentity
+    /// Where the ids of this run's requests begin.
+    let firstRequestID: UInt64
+
+    /// What a run of a member is given from outside, so that a run can be repeated.
+    struct Circumstances {
+        /// Decides the election timeouts.
+        var seed: UInt64
+        /// A date, or whatever else is above that of any earlier run: request ids begin there.
+        var firstRequestID: UInt64
+        var uptime: Duration
+    }
+
+    /// Opens a member's data directory, or begins a new member of a new cluster in it.
+    ///
+    /// - Throws: ``MemberError``. What is on the disk stays as it is.
+    static func open(
+        _ configuration: MemberConfiguration, disk: any Disk, _ circumstances: Circumstances
+    ) throws(MemberError) -> MemberParts {
+        let place = MemberPlace(configuration, disk)
+        return try place.isThere(place.log)
+            ? self.reopen(place, configuration, circumstances) : self.begin(place, configuration, circumstances)
+    }
+}
+
+/// Where a member's files are.
+struct MemberPlace {
+    let log: String
+    let snapshots: SnapshotFiles
+    let database: String
+    let disk: any Disk
+
+    init(_ configuration: MemberConfiguration, _ disk: any Disk) {
+        let member = configuration.dataDirectory + "/member"
+        self.log = configuration.walDirectory.isEmpty ? member + "/wal" : configuration.walDirectory
+        self.snapshots = SnapshotFiles(member + "/snap", disk: disk)
+        self.database = member + "/snap/db"
+        self.disk = disk
+    }
+
+    func isThere(_ path: String) throws(MemberError) -> Bool {
+        do throws(DiskError) { return try self.disk.stat(path) != nil } catch { throw MemberError(.disk, error.description) }
+    }
+
+    func makeDirectories() throws(MemberError) {
+        do throws(DiskError) { try self.disk.makeDirectory(self.snapshots.directory) } catch {
+            throw MemberError(.disk, error.description)
+        }
+    }
+
+    func openDatabase() throws(MemberError) -> BoltBackend {
+        let database: BoltDatabase
+        do throws(BoltError) { database = try BoltDatabase.open(self.database, disk: self.disk) } catch {
+            throw MemberError(error.cause == nil ? .corrupt : .disk, error.description)
+        }
+        do throws(StoreError) { return try BoltBackend(database) } catch { throw MemberError(.corrupt, error.message) }
+    }
+}
