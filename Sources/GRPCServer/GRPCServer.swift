@@ -23,6 +23,8 @@ public final class GRPCServer: Sendable {
     /// One for each event loop.
     private let mailboxes: [LoopMailbox]
     private let state = Mutex(State())
+    /// Every connection is closed, and the event loops may end.
+    private let isOver = Atomic(false)
 
     /// - Parameters:
     ///   - http1: Answers HTTP/1 requests; by default each is told 404.
@@ -65,8 +67,10 @@ public final class GRPCServer: Sendable {
         return listeners.compactMap(\.localAddress)
     }
 
-    /// Hands answers to the connections, waking each event loop at most once.
+    /// Hands answers to the connections, waking each event loop at most once. Those that come after ``shutdown(grace:)`` are
+    /// dropped.
     public func send(_ batch: ReplyBatch) {
+        guard !self.isOver.load(ordering: .acquiring) else { return }
         for (number, part) in batch.parts.enumerated() where !part.entries.isEmpty { self.mailboxes[number].send(part) }
     }
 
@@ -90,6 +94,7 @@ public final class GRPCServer: Sendable {
             for mailbox in self.mailboxes { mailbox.loop.execute { mailbox.connections.value.closeAll() } }
         }
         try? await empty.futureResult.get()
+        self.isOver.store(true, ordering: .releasing)
         timer.cancel()
         for tick in self.state.withLock(\.ticks) { tick.cancel() }
     }

@@ -33,6 +33,9 @@ public final class StreamCall: Sendable {
         return self.pendingBytes < self.highMark
     }
 
+    /// Whether the event loop has seen all that was handed over.
+    var inTransitIsZero: Bool { self.inTransit.load(ordering: .sequentiallyConsistent) == 0 }
+
     func handedOver(_ count: Int) {
         self.inTransit.add(count, ordering: .sequentiallyConsistent)
     }

@@ -183,8 +183,8 @@ struct RPCTests {
         #expect(
             status("/test.Echo/Unary", [], [0, 0x00, 0x20, 0x00, 0x01])
                 == "8 grpc: received message larger than max (2097153 vs. 2097152)")
-        #expect(status("/test.Echo/Unary", [], [0, 0, 0, 0, 4, 1, 2]) == "13 unexpected EOF")
-        #expect(status("/test.Echo/Unary", [], []) == "13 EOF")
+        #expect(status("/test.Echo/Unary", [], [0, 0, 0, 0, 4, 1, 2]) == "2 unexpected EOF")
+        #expect(status("/test.Echo/Unary", [], []) == "2 EOF")
         let get = Client.requestFields().map { $0.0 == ":method" ? (":method", "GET") : $0 }
         #expect(
             connection.receive(.headers(101, Client.block(get), end: true)).status

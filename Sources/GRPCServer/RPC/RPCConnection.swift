@@ -148,7 +148,7 @@ struct RPCConnection {
     /// The client has ended its side before the message.
     private mutating func missingMessage(_ slot: Int, _ key: StreamKey) {
         let isCut = self.calls[slot].partial.readableBytes > 0
-        self.finish(slot, key, GRPCStatus(.internal, isCut ? "unexpected EOF" : "EOF"))
+        self.finish(slot, key, GRPCStatus(.unknown, isCut ? "unexpected EOF" : "EOF"))
     }
 
     // MARK: Messages
