@@ -171,7 +171,7 @@ let package = Package(
                 "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
                 "Operator", log,
             ]),
-        tests("SimulationTests", ["Platform", "EtcdWire", "Simulation"], exclude: ["Linearizability/Histories"]),
+        tests("SimulationTests", ["Platform", "EtcdWire", "Store", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("PeerTests", ["Platform", "EtcdWire", "TestSupport"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),

@@ -4,7 +4,8 @@ public import EtcdWire
 public struct EtcdModelState: Hashable, Sendable, CustomStringConvertible {
     /// An empty store is at 1.
     public private(set) var revision: Int64
-    public private(set) var compactRevision: Int64 = 0
+    /// -1 before the first compaction: even one to revision 0, which drops nothing, is one.
+    public private(set) var compactRevision: Int64 = -1
     private var table: KeyTable
     private var past: Past
     /// Of all the tables there were, in their order: states with the same keys now can differ in what they were.

@@ -37,12 +37,10 @@ struct KeyTable: Sendable {
         let all = self.rows(from: request.key, to: request.rangeEnd)
         var response = RangeResponse(header: ResponseHeader(revision: revision), count: Int64(all.count))
         if request.countOnly { return response }
-        var rows = all.filter { row in
-            func isWithin(_ revision: Int64, _ minimum: Int64, _ maximum: Int64) -> Bool {
-                (minimum == 0 || revision >= minimum) && (maximum == 0 || revision <= maximum)
-            }
-            return isWithin(row.modRevision, request.minModRevision, request.maxModRevision)
-                && isWithin(row.createRevision, request.minCreateRevision, request.maxCreateRevision)
+        var rows = all.filter { request.selects($0) }
+        // As etcd has it: unless an order or a bound is asked for, one row more than the limit is all that it looks at.
+        if request.limit > 0, request.sortOrder == .none, !request.hasBounds {
+            rows = Array(rows.prefix(Int(request.limit) + 1))
         }
         Self.sort(&rows, by: request)
         if request.limit > 0, rows.count > Int(request.limit) {
@@ -109,6 +107,21 @@ struct KeyTable: Sendable {
             if self.rows[middle].key.lexicographicallyPrecedes(key) { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+extension RangeRequest {
+    fileprivate var hasBounds: Bool {
+        self.minModRevision != 0 || self.maxModRevision != 0 || self.minCreateRevision != 0 || self.maxCreateRevision != 0
+    }
+
+    /// Whether the row is within the bounds.
+    fileprivate func selects(_ row: KeyValue) -> Bool {
+        func isWithin(_ revision: Int64, _ minimum: Int64, _ maximum: Int64) -> Bool {
+            (minimum == 0 || revision >= minimum) && (maximum == 0 || revision <= maximum)
+        }
+        return isWithin(row.modRevision, self.minModRevision, self.maxModRevision)
+            && isWithin(row.createRevision, self.minCreateRevision, self.maxCreateRevision)
     }
 }
 

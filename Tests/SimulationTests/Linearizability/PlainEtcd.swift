@@ -4,7 +4,7 @@ import Simulation
 /// etcd's key-value store, the plain way: a dictionary, and a copy of it for every revision.
 struct PlainEtcd {
     private(set) var revision: Int64 = 1
-    private(set) var compactRevision: Int64 = 0
+    private(set) var compactRevision: Int64 = -1
     private(set) var events: [WatchEvent] = []
     private var keys: [[UInt8]: KeyValue] = [:]
     private var past: [Int64: [[UInt8]: KeyValue]] = [1: [:]]
