@@ -5,7 +5,7 @@ internal import Glibc
 public typealias SnapshotInspection = @Sendable (_ path: String, _ disk: any Disk) throws(BackupError) -> SnapshotContents
 
 /// Snapshots in a directory of this machine. One `NAME.snapshot` each, that etcd's own tools can read, and one
-/// `NAME.manifest.json`, written last. Disk work runs on threads of the store's own.
+/// `NAME.manifest.json`, written last. Disk work runs on threads of its own.
 ///
 /// Several stores, of several processes too, may use one directory, as long as they give their snapshots different names.
 public struct DirectorySnapshotStore: SnapshotStore {
@@ -15,9 +15,6 @@ public struct DirectorySnapshotStore: SnapshotStore {
     private let directory: SnapshotDirectory
     private let inspect: SnapshotInspection
     private let freeBytes: @Sendable (_ path: String) -> Int64?
-    private let worker = DiskWorker("quorate.backups")
-    /// Reading a large file again takes long; lists do not wait for it.
-    private let reader = DiskWorker("quorate.backups.verify")
 
     /// - Parameters:
     ///   - path: Made when the first snapshot is. A relative one counts from where the process stands now.
@@ -34,12 +31,12 @@ public struct DirectorySnapshotStore: SnapshotStore {
 
     public func list() async throws(BackupError) -> SnapshotListing {
         let directory = self.directory
-        return try await self.worker.run { () throws(BackupError) in try directory.catalog().listing }
+        return try await BackupThreads.store.run { () throws(BackupError) in try directory.catalog().listing }
     }
 
     public func requireSpace(for sizeBytes: Int64) async throws(BackupError) {
         let (path, freeBytes) = (self.directory.path, self.freeBytes)
-        let free = try await self.worker.run { () throws(BackupError) in freeBytes(path) }
+        let free = try await BackupThreads.store.run { () throws(BackupError) in freeBytes(path) }
         guard let free, sizeBytes > free - Self.reserve else { return }
         throw BackupError(
             .refused, "\(path): has \(free) bytes free, but the snapshot needs \(sizeBytes); make room or keep fewer snapshots")
@@ -47,9 +44,9 @@ public struct DirectorySnapshotStore: SnapshotStore {
 
     public func begin(_ name: String) async throws(BackupError) -> any SnapshotWriter {
         try Self.checkName(name)
-        let (directory, worker, inspect) = (self.directory, self.worker, self.inspect)
-        return try await worker.run { () throws(BackupError) in
-            try DirectorySnapshotWriter(name, directory, worker, inspect)
+        let (directory, inspect) = (self.directory, self.inspect)
+        return try await BackupThreads.store.run { () throws(BackupError) in
+            try DirectorySnapshotWriter(name, directory, inspect)
         }
     }
 
@@ -57,13 +54,13 @@ public struct DirectorySnapshotStore: SnapshotStore {
         _ manifest: SnapshotManifest, progress: @escaping @Sendable (_ done: Int64, _ total: Int64) -> Void
     ) async throws(BackupError) {
         let (directory, inspect) = (self.directory, self.inspect)
-        let catalog = try await self.worker.run { () throws(BackupError) in try directory.catalog() }
+        let catalog = try await BackupThreads.store.run { () throws(BackupError) in try directory.catalog() }
         guard let link = catalog.links[manifest.name] else { throw Self.absent(manifest, catalog) }
         guard link.manifest == manifest else {
             throw BackupError(.damaged, "\(directory.manifestPath(manifest.name)): is not the manifest that was to be verified")
         }
         guard catalog.whole.contains(manifest.name) else { throw Self.absent(manifest, catalog) }
-        try await self.reader.run { () throws(BackupError) in
+        try await BackupThreads.reader.run { () throws(BackupError) in
             let path = directory.snapshotPath(manifest.name)
             let (size, hash) = try SnapshotFile.verify(path, directory.disk, progress: progress)
             guard size == manifest.sizeBytes, hash == manifest.sha256 else {
@@ -79,7 +76,7 @@ public struct DirectorySnapshotStore: SnapshotStore {
 
     public func remove(_ manifest: SnapshotManifest) async throws(BackupError) {
         let directory = self.directory
-        try await self.worker.run { () throws(BackupError) in
+        try await BackupThreads.store.run { () throws(BackupError) in
             let catalog = try directory.catalog()
             guard let link = catalog.links[manifest.name] else { throw Self.absent(manifest, catalog) }
             guard catalog.whole.contains(where: { $0 != manifest.name }) else {

@@ -5,10 +5,6 @@ internal import Synchronization
 final class DirectorySnapshotWriter: SnapshotWriter {
     private let name: String
     private let directory: SnapshotDirectory
-    /// The store's, for what other snapshots must not come between.
-    private let store: DiskWorker
-    /// For the stream, which may be long: lists do not wait for it.
-    private let worker = DiskWorker("quorate.backups.write")
     private let inspect: SnapshotInspection
     private let state: Mutex<State>
 
@@ -29,11 +25,10 @@ final class DirectorySnapshotWriter: SnapshotWriter {
 
     /// Sweeps, and opens the temporary file. Blocks, as all that is not `async` here does.
     init(
-        _ name: String, _ directory: SnapshotDirectory, _ store: DiskWorker, _ inspect: @escaping SnapshotInspection
+        _ name: String, _ directory: SnapshotDirectory, _ inspect: @escaping SnapshotInspection
     ) throws(BackupError) {
         self.name = name
         self.directory = directory
-        self.store = store
         self.inspect = inspect
         let catalog = try directory.catalog()
         do {
@@ -54,7 +49,7 @@ final class DirectorySnapshotWriter: SnapshotWriter {
     }
 
     func write(_ bytes: [UInt8]) async throws(BackupError) {
-        try await self.worker.run { () throws(BackupError) in
+        try await BackupThreads.writer.run { () throws(BackupError) in
             try self.endingOnFailure { state in
                 guard let file = state.file, !state.isComplete else { throw self.ended }
                 try file.write(bytes, at: state.hash.count)
@@ -64,14 +59,14 @@ final class DirectorySnapshotWriter: SnapshotWriter {
     }
 
     func finish(_ labels: SnapshotLabels) async throws(BackupError) -> SnapshotManifest {
-        let found = try await self.worker.run { () throws(BackupError) in
+        let found = try await BackupThreads.writer.run { () throws(BackupError) in
             try self.endingOnFailure { state in
                 guard let file = state.file, !state.isComplete else { throw self.ended }
                 state.isComplete = true
                 return try self.check(file, state.hash)
             }
         }
-        return try await self.store.run { () throws(BackupError) in
+        return try await BackupThreads.store.run { () throws(BackupError) in
             try self.endingOnFailure { state in
                 guard let file = state.file else { throw self.ended }
                 let manifest = try self.install(found, labels)
@@ -83,7 +78,7 @@ final class DirectorySnapshotWriter: SnapshotWriter {
     }
 
     func abandon() async {
-        try? await self.worker.run { () throws(BackupError) in
+        try? await BackupThreads.writer.run { () throws(BackupError) in
             self.state.withLock { self.drop(&$0) }
         }
     }

@@ -84,7 +84,7 @@ public struct SnapshotLocation: Sendable, Hashable {
     public func verified(
         _ disk: any Disk, inspect: @escaping SnapshotInspection
     ) async throws(BackupError) -> SnapshotManifest {
-        try await DiskWorker("quorate.backups.location").run { () throws(BackupError) in
+        try await BackupThreads.reader.run { () throws(BackupError) in
             try self.verify(disk, inspect)
         }
     }
