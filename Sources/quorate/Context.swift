@@ -30,7 +30,7 @@ struct ServerOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The controller's address: http://HOST:PORT or http+unix:///PATH.",
+            "The controller's address: http://HOST:PORT or unix:/PATH.",
             discussion: "Without it, QUORATE_SERVER, and else \(ServerAddress.standard).", valueName: "url"))
     var server: String?
 

@@ -1,5 +1,5 @@
-/// Where a controller listens, as people write it: `http://127.0.0.1:7300`, or a unix socket as
-/// `http+unix:///run/quorate.sock` (or its path, percent-encoded, as the host).
+/// Where a controller listens, as people write it: `http://127.0.0.1:7300`, or a unix socket as `unix:/run/quorate.sock`, the
+/// form of `run --listen`, or `http+unix:///run/quorate.sock` (or its path, percent-encoded, as the host).
 struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     static let standard = "http://127.0.0.1:7300"
 
@@ -10,6 +10,12 @@ struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
 
     init(_ text: String) throws(CommandError) {
         self.description = text
+        if text.hasPrefix("unix:") {
+            let path = text.dropFirst("unix:".count)
+            guard path.hasPrefix("/"), path != "/", !path.utf8.contains(0) else { throw Self.wrong(text) }
+            self.base = "http+unix://" + Self.percentEncoded(path)
+            return
+        }
         if text.hasPrefix("http+unix://") {
             var path = text.dropFirst("http+unix://".count)
             while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
@@ -49,6 +55,6 @@ struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static func wrong(_ text: String) -> CommandError {
-        CommandError(.usage, "\(text) is no server: expected http://HOST:PORT or http+unix:///PATH")
+        CommandError(.usage, "\(text) is no server: expected http://HOST:PORT or unix:/PATH")
     }
 }
