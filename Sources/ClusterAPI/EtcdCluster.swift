@@ -1,3 +1,5 @@
+public import Platform
+
 /// A cluster as its owner wants it, and as it was last seen.
 public struct EtcdCluster: Resource, Hashable {
     public static let kind = "EtcdCluster"
@@ -175,13 +177,37 @@ public struct BootstrapSpec: Sendable, Hashable {
     public init() {}
 }
 
-/// Where a restore takes its data from.
+/// Where a restore takes its data from, and up to which moment.
 public struct RestoreSource: Sendable, Hashable {
-    /// A snapshot's URI (`file:///…` or a path); the newest good one of the cluster's backup store when nil.
+    /// A snapshot's URI (`file:///…` or a path); the best one of the cluster's backup store for the target when nil.
     public var from: String?
+    public var target: TargetSpec
 
-    public init(from: String? = nil) {
-        self.from = from
+    public init(from: String? = nil, target: TargetSpec = .latest) {
+        (self.from, self.target) = (from, target)
+    }
+}
+
+/// Which moment a restore brings back.
+public enum TargetSpec: Sendable, Hashable {
+    /// The whole snapshot; of a cluster that lost its quorum, all that is left.
+    case latest
+    /// Everything before the first transaction after this revision.
+    case revision(Int64)
+    /// The last transaction that is proven to have been at this time or before; never one after.
+    case time(Timestamp)
+    /// Everything before the transaction that deleted this key last. Bytes that are not printable ASCII stand as `\xNN`.
+    case beforeDelete(String)
+}
+
+extension TargetSpec: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .latest: "latest"
+        case .revision(let revision): "revision \(revision)"
+        case .time(let time): "time \(time.rfc3339)"
+        case .beforeDelete(let key): "before the last deletion of \(key)"
+        }
     }
 }
 

@@ -44,7 +44,7 @@ public enum RestorePhase: String, Sendable, Hashable, CaseIterable {
 public struct EtcdRestoreStatus: Sendable, Hashable {
     public var phase: RestorePhase = .pending
     public var message = ""
-    public var report: RestoreReport?
+    public var report: RestoreResult?
     public var startedAt: Timestamp?
     public var completedAt: Timestamp?
 
@@ -52,8 +52,16 @@ public struct EtcdRestoreStatus: Sendable, Hashable {
 }
 
 /// What a restore brought back, and what it could not.
-public struct RestoreReport: Sendable, Hashable {
+public struct RestoreResult: Sendable, Hashable {
+    /// The snapshot that it begins with.
     public var artifact: SnapshotArtifact
+    public var target: TargetSpec = .latest
+    /// What the target comes to, in words; empty for the latest.
+    public var resolved = ""
+    /// The revision that is brought back; 0 until it is known.
+    public var revision: Int64 = 0
+    /// When what is brought back was there, and what proves it: a sentence each.
+    public var timing: [String] = []
     /// The highest revision the controller had seen before the loss; 0 when it had seen none.
     public var lastSeenRevision: Int64
     /// The revisions that may be lost, first and last; nil when none can be named.

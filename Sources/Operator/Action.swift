@@ -1,4 +1,5 @@
 public import Backups
+public import ClusterAPI
 public import Runtimes
 
 /// One thing done to a cluster. Every one may be carried out twice, or be found done already.
@@ -24,6 +25,8 @@ public enum Action: Sendable, Hashable {
     case removeSnapshot(SnapshotManifest)
     /// Reads a snapshot wholly and compares it with what it says of itself. Nothing else is touched.
     case verifySnapshot(uri: String)
+    /// Finds out what a restore's target comes to, by trying it out on a copy. Nothing else is touched.
+    case resolveTarget(TargetQuestion)
     /// Writes what is brought back as a member's data directory, as the only member of a new cluster.
     case restore(member: String, uri: String, options: RestoreOptions)
     case deleteData
@@ -47,6 +50,7 @@ public enum Action: Sendable, Hashable {
         case .takeSnapshot: "TakeSnapshot"
         case .removeSnapshot: "RemoveSnapshot"
         case .verifySnapshot: "VerifySnapshot"
+        case .resolveTarget: "ResolveTarget"
         case .restore: "Restore"
         case .deleteData: "DeleteData"
         case .forget: "Forget"
@@ -79,6 +83,7 @@ public enum Action: Sendable, Hashable {
         case .takeSnapshot(let name, let labels, _): "TakeSnapshot \(name) from \(labels.member)"
         case .removeSnapshot(let manifest): "RemoveSnapshot \(manifest.name)"
         case .verifySnapshot(let uri): "VerifySnapshot \(uri)"
+        case .resolveTarget(let question): "ResolveTarget \(question.key)"
         case .restore(let member, let uri, _): "Restore \(member) from \(uri)"
         case .deleteData: "DeleteData"
         case .forget: "Forget"
@@ -96,7 +101,6 @@ public struct MemberStart: Sendable, Hashable {
     }
 }
 
-/// What an action came to.
 /// What is brought back, and into what.
 public struct RestoreOptions: Sendable, Hashable {
     /// The token of the new cluster.
@@ -107,6 +111,8 @@ public struct RestoreOptions: Sendable, Hashable {
     public var snapshotClusterID = ""
     /// The highest revision that was seen of the cluster before; 0 for none.
     public var lastSeen: Int64 = 0
+    /// Up to which moment; for any but the latest the archive of the snapshot's cluster is used.
+    public var target = TargetSpec.latest
     /// The cluster that was lost, of which everything is to be brought back that is left; nil brings back the snapshot alone.
     public var lostCluster: LostCluster?
 
@@ -127,10 +133,12 @@ public struct RestoreOptions: Sendable, Hashable {
     }
 }
 
+/// What an action came to.
 public enum Outcome: Sendable, Hashable {
     case done
     case movedAside(path: String?)
     case snapshot(SnapshotManifest)
+    case resolved(ResolvedTarget)
 }
 
 /// An action that failed. It may have happened all the same: the next look tells.

@@ -37,7 +37,7 @@ extension ClusterReconciler {
             switch action {
             case .takeSnapshot(let name, let labels, _):
                 await self.change(EtcdSnapshot.self, name, cluster) { $0.status.message = "\(text), from \(labels.member)" }
-            case .verifySnapshot, .restore:
+            case .verifySnapshot, .resolveTarget, .restore:
                 let waiting = try? await self.requests(cluster).restores.first { $0.isServed(by: action, cluster) }
                 guard let name = waiting?.metadata.name else { continue }
                 await self.change(EtcdRestore.self, name, cluster) { $0.status.message = text }
@@ -60,7 +60,7 @@ extension Action {
     /// Whether it may take long enough for people to want to know how far it is.
     var isLong: Bool {
         switch self {
-        case .takeSnapshot, .verifySnapshot, .restore: true
+        case .takeSnapshot, .verifySnapshot, .resolveTarget, .restore: true
         default: false
         }
     }
@@ -69,8 +69,11 @@ extension Action {
 extension EtcdRestore {
     fileprivate func isServed(by action: Action, _ cluster: EtcdCluster) -> Bool {
         if let name = cluster.status.operation?.details["restore"] { return self.metadata.name == name }
-        guard case .verifySnapshot(let uri) = action else { return false }
-        return self.spec.source.from == nil || self.spec.source.from == uri
+        switch action {
+        case .verifySnapshot(let uri): return self.spec.source.from == nil || self.spec.source.from == uri
+        case .resolveTarget: return self.spec.source.target != .latest
+        default: return false
+        }
     }
 }
 

@@ -145,6 +145,7 @@ public final class ClusterReconciler: Sendable {
         case (.compact(let revision, _), _): memory.compaction = .init(time: now, revision: revision)
         case (.defragment(let member, _), _): memory.defragmented[member] = now
         case (.verifySnapshot(let uri), .snapshot(let manifest)): memory.verified[uri] = manifest
+        case (.resolveTarget(let question), .resolved(let resolved)): memory.note(resolved, of: question)
         case (.retire, .movedAside(let path?)): memory.movedAside.append(path)
         default: break
         }

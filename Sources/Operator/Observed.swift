@@ -36,6 +36,8 @@ public struct ArchiveObservation: Sendable, Hashable {
     public var openedAt: Timestamp
     /// Until then nothing that was committed is missing.
     public var completeUntil: Timestamp?
+    /// The last entry of the oldest kept snapshot, and when it is first proven to have been there.
+    public var proof: TimeMark?
     /// Why this archive was begun though there was one before: between the two something is missing.
     public var began: String?
     /// Why it does not go on just now.
@@ -115,6 +117,8 @@ public struct ClusterMemory: Sendable, Hashable {
     public var defragmented: [String: Timestamp] = [:]
     /// Snapshots that were read wholly and found good, by URI.
     public var verified: [String: SnapshotManifest] = [:]
+    /// What targets were found to come to, by the restore that asked.
+    public var resolved: [String: TargetAnswer] = [:]
     /// The highest revision seen of the present cluster: the status is written less often than revisions pass.
     public var revision: Int64 = 0
     /// Where data was moved to, until the operation's details hold it.
@@ -162,6 +166,10 @@ public struct ClusterMemory: Sendable, Hashable {
         func isTooEarly(at now: Timestamp) -> Bool {
             self.reason == ActionError.tooEarly && now - self.first < .seconds(30)
         }
+    }
+
+    mutating func note(_ resolved: ResolvedTarget, of question: TargetQuestion) {
+        self.resolved[question.asker] = TargetAnswer(key: question.key, resolved: resolved)
     }
 
     /// Counts a failure.

@@ -27,8 +27,8 @@ public enum Planner {
             }
             idle = 0
             let before = ClusterView(input).tolerance
-            guard (try? model.perform(action, now: input.now)) != nil else { break }
-            self.remember(action, &input)
+            guard let outcome = try? model.perform(action, now: input.now) else { break }
+            self.remember(action, outcome, &input)
             input.observed = model.observe()
             steps.append(
                 PlanStep(
@@ -39,7 +39,10 @@ public enum Planner {
         return Plan(steps: steps, blocked: blocked, summary: self.summary(steps, blocked))
     }
 
-    private static func remember(_ action: Action, _ input: inout DecisionInput) {
+    private static func remember(_ action: Action, _ outcome: Outcome, _ input: inout DecisionInput) {
+        if case .resolveTarget(let question) = action, case .resolved(let resolved) = outcome {
+            input.memory.note(resolved, of: question)
+        }
         switch action {
         case .compact(let revision, _): input.memory.compaction = .init(time: input.now, revision: revision)
         case .defragment(let member, _): input.memory.defragmented[member] = input.now
@@ -70,7 +73,7 @@ extension Action {
     /// What carrying it out may cost.
     public var risk: PlanStep.Risk {
         switch self {
-        case .provision, .addLearner, .takeSnapshot, .verifySnapshot, .disarmNoSpace, .forget, .promote: .none
+        case .provision, .addLearner, .takeSnapshot, .verifySnapshot, .resolveTarget, .disarmNoSpace, .forget, .promote: .none
         case .start, .compact, .removeMember, .restore: .none
         case .moveLeader: .leaderChange
         case .stop, .defragment: .memberRestart

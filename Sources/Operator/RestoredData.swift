@@ -13,7 +13,13 @@ struct RestoredData: Sendable, Hashable {
         (self.revision, self.startRevision, self.sources) = (revision, startRevision, sources)
     }
 
-    init(_ report: Recovery.RestoreReport) {
+    init(_ report: RestoreReport) {
+        self.init(
+            revision: report.revision, startRevision: report.startRevision, sources: Self.sentences(report))
+    }
+
+    /// What came from where, and what is lost.
+    static func sentences(_ report: RestoreReport) -> [String] {
         let parts = report.parts.map { part in
             let entries = part.entries.map { ", entries \($0.lowerBound) to \($0.upperBound)" } ?? ""
             return "\(part.file)\(entries): \(part.what)"
@@ -23,9 +29,7 @@ struct RestoredData: Sendable, Hashable {
             let range = "\(unconfirmed.lowerBound) to \(unconfirmed.upperBound)"
             unsure = ["Entries \(range) are kept, though nothing proves that they were committed."]
         }
-        self.init(
-            revision: report.revision, startRevision: report.startRevision,
-            sources: parts + unsure + report.losses + report.notes)
+        return parts + unsure + report.losses + report.notes
     }
 
     func encoded() -> [UInt8] {

@@ -51,6 +51,12 @@ struct Maker {
             ]))
     }
 
+    private mutating func target() -> TargetSpec {
+        self.pick([
+            .latest, .revision(1), .revision(.max), .time(self.time()), .beforeDelete("/a/b"), .beforeDelete("日本 \\xff"),
+        ])
+    }
+
     private mutating func metadata() -> ObjectMeta {
         var meta = ObjectMeta(name: self.label())
         meta.namespace = self.label()
@@ -123,7 +129,7 @@ struct Maker {
         spec.bootstrap = self.maybe { make in
             var bootstrap = BootstrapSpec()
             bootstrap.restore = make.maybe { make in
-                RestoreSource(from: make.maybe { $0.pick(["file:///a/b", "./x"]) })
+                RestoreSource(from: make.maybe { $0.pick(["file:///a/b", "./x"]) }, target: make.target())
             }
             return bootstrap
         }
@@ -216,17 +222,20 @@ struct Maker {
         var restore = EtcdRestore(
             metadata: self.metadata(), spec: EtcdRestoreSpec(clusterRef: self.label()))
         restore.spec.source.from = self.maybe { $0.pick(["file:///a/b", "./x"]) }
+        restore.spec.source.target = self.target()
         restore.spec.approved = self.pick([true, false])
         restore.status.phase = self.pick(RestorePhase.allCases)
         restore.status.message = self.text()
         restore.status.startedAt = self.maybe { $0.time() }
         restore.status.completedAt = self.maybe { $0.time() }
         restore.status.report = self.maybe { make in
-            var report = RestoreReport(
+            var report = RestoreResult(
                 artifact: make.artifact(), lastSeenRevision: make.int(),
                 possiblyLost: make.maybe { $0.pick([5...9, 7...7, 0...Int64.max]) }, summary: make.text(),
                 movedAside: make.list { $0.text() })
             (report.sources, report.startRevision) = (make.list { $0.text() }, make.int())
+            (report.target, report.resolved) = (make.target(), make.text())
+            (report.revision, report.timing) = (make.int(), make.list { $0.text() })
             return report
         }
         return restore

@@ -151,8 +151,38 @@ import YAML
             #"5:31: spec.bootstrap.restore.from: "s3://b/x": must be a path, or a URI that begins with file:///"#
         ),
         (
-            "bootstrap: {restore: {target: {latest: true}}}",
-            "5:33: spec.bootstrap.restore.target: not supported yet: the whole snapshot is restored"
+            "bootstrap: {restore: {target: {}}}",
+            "5:33: spec.bootstrap.restore.target.latest: "
+                + "give exactly one of latest: true, revision, time, beforeDelete"
+        ),
+        (
+            "bootstrap: {restore: {target: {revision: 9, time: 2026-11-22T14:03:22Z}}}",
+            "5:44: spec.bootstrap.restore.target.revision: 9: "
+                + "give exactly one of latest: true, revision, time, beforeDelete"
+        ),
+        (
+            "bootstrap: {restore: {target: {latest: false}}}",
+            "5:42: spec.bootstrap.restore.target.latest: false: must be true; for another moment name that instead"
+        ),
+        (
+            "bootstrap: {restore: {target: {revision: 0}}}",
+            "5:44: spec.bootstrap.restore.target.revision: 0: must be 1 or more"
+        ),
+        (
+            "bootstrap: {restore: {target: {time: yesterday}}}",
+            #"5:40: spec.bootstrap.restore.target.time: "yesterday": must be a time such as 2026-11-22T23:02:56Z"#
+        ),
+        (
+            "bootstrap: {restore: {target: {beforeDelete: ''}}}",
+            #"5:48: spec.bootstrap.restore.target.beforeDelete: "": is no key"#
+        ),
+        (
+            "bootstrap: {restore: {target: {beforedelete: /a}}}",
+            "5:34: spec.bootstrap.restore.target.beforedelete: unknown field; did you mean beforeDelete?"
+        ),
+        (
+            "bootstrap: {restore: {target: {marker: deploy}}}",
+            "5:42: spec.bootstrap.restore.target.marker: not supported yet: name a revision, a time, or beforeDelete"
         ),
         ("paused: 1", "5:11: spec.paused: 1: must be true or false"),
         (

@@ -70,7 +70,11 @@ import YAML
         let shown = Schema.paths(in: root["spec"], at: "spec")
         let all = Schema.leaves(
             of: try Schema.read(CustomResourceDefinitions.all[0].text)["spec"], at: "spec")
-        #expect(all.subtracting(shown).isEmpty, "\(all.subtracting(shown).sorted())")
+        // Of a restore's target only one field can stand there.
+        let targets = all.filter { $0.hasPrefix("spec.bootstrap.restore.target.") }
+        #expect(targets.count == 4 && targets.intersection(shown).count == 1)
+        let missing = all.subtracting(shown).subtracting(targets)
+        #expect(missing.isEmpty, "\(missing.sorted())")
     }
 
     @Test func theUnitLetsMembersLive() throws {

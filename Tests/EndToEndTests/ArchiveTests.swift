@@ -35,7 +35,46 @@ extension EndToEnd {
                 let end = try await Self.awaitsComplete(stage, cluster)
                 #expect(end.status.backup.recoveryWindow != nil)
                 try await Self.expectEntries(0..<900, stage)
+                if version == .v35 { try await Self.undoDeletion(stage, end) }
             }
+        }
+
+        /// A key is deleted by mistake, and the live cluster goes back to just before: with all that was written until then.
+        private static func undoDeletion(_ stage: Stage, _ cluster: EtcdCluster) async throws {
+            let connection = stage.connector.connect(to: cluster.endpoints, timeout: .seconds(5))
+            func put(_ key: String) async throws -> Int64 {
+                try await connection.put(PutRequest(key: Array(key.utf8), value: Array("of \(key)".utf8))).header.revision
+            }
+            let taken = try await stage.quorate("snapshot", "orders", "--wait", timeout: .seconds(60))
+            #expect(taken.exitCode == 0, "\(taken.text)")
+            _ = try await put("precious")
+            let last = try await put("before")
+            _ = try await connection.deleteRange(DeleteRangeRequest(key: Array("precious".utf8)))
+            let seen = try await put("after")
+            try await Self.awaitsComplete(stage, cluster)
+
+            let asked = try await stage.quorate("restore", "orders", "--before-delete", "precious", timeout: .seconds(60))
+            #expect(asked.exitCode == 3, "\(asked.text)")
+            for words in [
+                "before the last deletion of precious", "precious was deleted last by revision \(last + 1)",
+                "Revisions that may be lost: \(last + 1) to \(seen).",
+            ] {
+                #expect(asked.text.contains(words), "\(words): \(asked.text)")
+            }
+            #expect(try await stage.cluster()?.isSettled(3) == true, "nothing was done yet")
+            let done = try await stage.quorate(
+                "restore", "orders", "--before-delete", "precious", "--approve", timeout: .seconds(90))
+            #expect(done.exitCode == 0, "\(done.text)")
+            #expect(done.text.contains("revision \(last) is brought back"), "\(done.text)")
+
+            let restored = try await stage.awaitsSettled(3)
+            #expect(restored.status.clusterID != cluster.status.clusterID)
+            for key in ["precious", "before"] {
+                let value = try await stage.etcdctl(restored.endpoints, "get", key, "--print-value-only")
+                #expect(value == "of \(key)\n", "\(key)")
+            }
+            #expect(try await stage.etcdctl(restored.endpoints, "get", "after", "--print-value-only").isEmpty)
+            try await LifeTests.expectKeys(0..<900, stage, restored)
         }
 
         /// Waits until the archive lacks nothing that is acknowledged now.

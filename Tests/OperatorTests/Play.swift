@@ -64,6 +64,7 @@ struct Play {
         case (.compact(let revision, _), _): self.memory.compaction = .init(time: self.now, revision: revision)
         case (.defragment(let member, _), _): self.memory.defragmented[member] = self.now
         case (.verifySnapshot(let uri), .snapshot(let manifest)): self.memory.verified[uri] = manifest
+        case (.resolveTarget(let question), .resolved(let resolved)): self.memory.note(resolved, of: question)
         case (.retire, .movedAside(let path?)): self.memory.movedAside.append(path)
         default: break
         }

@@ -24,7 +24,10 @@ struct CommandLineTests {
             ["run", "--listen", "7300"], ["run", "--listen", "0.0.0.0:7300"], ["run", "--listen", "unix:"],
             ["run", "--log-level", "loud"], ["run", "--store", "127.0.0.1:2379"],
             ["run", "--store", ""],
-            ["apply"], ["completions", "tcsh"], ["restore"], ["delete", "ec"], ["validate"],
+            ["apply"], ["completions", "tcsh"], ["restore"],
+            ["restore", "orders", "--to-revision", "0"], ["restore", "orders", "--to-revision", "7", "--before-delete", "/k"],
+            ["restore", "orders", "--before-delete", ""], ["restore", "orders", "--to-time", "noon"], ["delete", "ec"],
+            ["validate"],
         ])
     func wrong(arguments: [String]) {
         do {
@@ -43,7 +46,9 @@ struct CommandLineTests {
             ["get", "ec"], ["get", "EtcdClusters", "orders", "-o", "json"], ["get", "es", "--watch"],
             ["run", "specs/", "a.yaml"],
             ["run", "--listen", "unix:/run/q.sock", "--store", "http://a:2379,https://b:2379", "--log-format", "json"],
-            ["restore", "orders", "--from", "file:///a", "--approve"], ["plan", "-f", "orders.yaml"],
+            ["restore", "orders", "--from", "file:///a", "--approve"], ["restore", "orders", "--to-revision", "7"],
+            ["restore", "orders", "--to-time", "2026-11-22T14:03:22Z", "--approve"],
+            ["restore", "orders", "--before-delete", "/k", "--from", "a"], ["plan", "-f", "orders.yaml"],
             ["delete", "ec", "orders", "--yes"],
             ["snapshot", "orders", "--wait"], ["apply", "-f", "a", "-f", "b"], ["completions", "fish"], ["version"],
         ])
@@ -95,6 +100,7 @@ struct CommandLineTests {
         arguments: [
             ("http://127.0.0.1:7300", "http://127.0.0.1:7300/x"), ("http://127.0.0.1:7300/", "http://127.0.0.1:7300/x"),
             ("http+unix:///run/q s.sock", "http+unix://%2Frun%2Fq%20s.sock/x"),
+            ("unix:/run/q s.sock", "http+unix://%2Frun%2Fq%20s.sock/x"),
             ("http+unix://%2Frun%2Fq.sock/", "http+unix://%2Frun%2Fq.sock/x"),
         ])
     func server(text: String, url: String) throws {
@@ -105,7 +111,10 @@ struct CommandLineTests {
 
     @Test(
         "Where none is",
-        arguments: ["", "127.0.0.1:7300", "ftp://a", "http://", "http://a/b", "http://a b", "http+unix://", "http+unix:///"])
+        arguments: [
+            "", "127.0.0.1:7300", "ftp://a", "http://", "http://a/b", "http://a b", "http+unix://", "http+unix:///", "unix:",
+            "unix:/", "unix:run/q.sock",
+        ])
     func serverNowhere(text: String) {
         #expect(throws: CommandError.self) { try ServerAddress(text) }
     }

@@ -54,13 +54,13 @@ struct OfflineCommandTests {
     func restore() throws {
         let parsed = try Quorate.parseAsRoot(["restore", "--from", "a", "--data-dir", "c", "--before-delete", #"k\x00"#])
         let restore = try #require(parsed as? quorate.Restore)
-        let request = try restore.files.request(from: restore.from)
+        let request = try restore.files.request(from: restore.from, to: restore.moment.target)
         #expect(request.target == .beforeDelete([0x6B, 0]))
         #expect(request.bump == .fromEvidence && request.marksCompacted)
         #expect(request.cluster.members.map(\.peerURLs) == [["http://localhost:2380"]])
         let plain = try #require(
             try Quorate.parseAsRoot(["restore", "--from", "a", "--data-dir", "c", "--bump-revision", "0"]) as? quorate.Restore)
-        #expect(try plain.files.request(from: plain.from).marksCompacted == false)
+        #expect(try plain.files.request(from: plain.from, to: plain.moment.target).marksCompacted == false)
     }
 
     @Test(

@@ -156,6 +156,25 @@ struct RenderingTests {
             """)
     }
 
+    @Test("restore to a moment, before it is approved")
+    func proposalOfAMoment() {
+        var restore = Samples.restore()
+        restore.status.report?.target = .beforeDelete("/orders/2")
+        restore.status.report?.resolved = "revision 41950, entry 9: /orders/2 was deleted last by revision 41951"
+        restore.status.report?.timing = ["at 2026-11-22T23:02:56Z at the latest: the archive saw it"]
+        let lines = RestoreView.proposal(for: Samples.cluster(), by: restore, now: Samples.now)
+        expectLines(
+            Array(lines[2..<7]) + [lines.last ?? ""],
+            """
+              1. take this snapshot, which was read and is whole, and what was archived around it
+                 Target    before the last deletion of /orders/2
+                 That is   revision 41950, entry 9: /orders/2 was deleted last by revision 41951
+                 When      at 2026-11-22T23:02:56Z at the latest: the archive saw it
+                 Snapshot  file:///srv/backups/orders/orders-20261122T225756Z.snapshot
+            The cluster has quorum now: what was written to it after that would be gone from it.
+            """)
+    }
+
     @Test("restore, when it is done")
     func report() {
         let restore = Samples.restore()

@@ -67,7 +67,7 @@ enum Samples {
 
     static func restore() -> EtcdRestore {
         var restore = EtcdRestore(metadata: ObjectMeta(name: "orders-1"), spec: EtcdRestoreSpec(clusterRef: "orders"))
-        restore.status.report = RestoreReport(
+        restore.status.report = RestoreResult(
             artifact: Self.artifact(), lastSeenRevision: 42_000, possiblyLost: 41_901...42_000, summary: "Restored.",
             movedAside: ["/srv/data/orders/removed/orders-1"])
         restore.status.startedAt = Self.now - .seconds(9)

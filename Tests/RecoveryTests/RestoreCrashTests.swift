@@ -77,3 +77,59 @@ import Testing
         #expect(text.contains("\"target\": \"latest\""))
     }
 }
+
+/// What stands where a restore is made.
+@Suite struct RestoreMarkerTests {
+    private static let out = "/new"
+
+    private static func request(_ made: Fabricated, _ target: RestoreTarget = .latest) -> RestoreRequest {
+        RestoreRequest(from: [made.path], to: Self.out, target: target)
+    }
+
+    /// What someone put there is not taken for a restore's own.
+    @Test func whatIsNotItsOwnIsLeftAlone() throws {
+        let made = try Fabricated(seed: 1, steps: 5, applied: 5)
+        try made.disk.makeDirectory("\(Self.out).part/member")
+        let file = try made.disk.open("\(Self.out).part/notes", .create)
+        try file.write([1, 2, 3], at: 0)
+        try file.close()
+        let error = #expect(throws: RecoveryError.self) { try Restore.run(Self.request(made), disk: made.disk) }
+        #expect(error?.code == .refused && error?.file == "\(Self.out).part")
+        #expect(error?.what.contains("move it away") == true)
+        #expect(try made.disk.list("\(Self.out).part") == ["member", "notes"])
+        try made.disk.rename("\(Self.out).part", to: "/elsewhere")
+        // An empty one holds nothing that could be lost.
+        try made.disk.makeDirectory("\(Self.out).part")
+        _ = try Restore.run(Self.request(made), disk: made.disk)
+        #expect(try made.disk.list(Self.out) == ["member"])
+    }
+
+    /// A target is tried out: it tells what a run would come to, and nothing is left of it.
+    @Test(arguments: [RestoreTarget.latest, .revision(12), .beforeDelete([]), .time(Timestamp(seconds: 1 << 32))])
+    func aTargetIsTriedOut(_ target: RestoreTarget) throws {
+        let made = try Fabricated(seed: 3, steps: 60, applied: 20)
+        var target = target
+        // Of some keys the deletion is compacted by the end.
+        let key = try #require(
+            (0..<12).map { "k\($0)" }.first {
+                (try? Restore.resolve(Self.request(made, .beforeDelete(Array($0.utf8))), disk: made.disk)) != nil
+            })
+        if target == .beforeDelete([]) { target = .beforeDelete(Array(key.utf8)) }
+        let before = try made.disk.list("/")
+        let resolved = try Restore.resolve(Self.request(made, target), disk: made.disk)
+        #expect(try made.disk.list("/") == before, "\(target)")
+        let report = try Restore.run(Self.request(made, target), disk: made.disk)
+        #expect(resolved.revision == report.revision && resolved.index == report.index, "\(target)")
+        #expect(resolved.parts == report.parts && resolved.losses == report.losses, "\(target)")
+        #expect(resolved.meaning == report.meaning && resolved.time == report.time, "\(target)")
+        if case .beforeDelete = target {
+            #expect(resolved.meaning == "\(key) was deleted last by revision \(resolved.revision + 1)")
+        }
+        let unreachable = Self.request(made, .beforeDelete([0xFF]))
+        #expect(throws: RecoveryError.self) {
+            var request = unreachable
+            request.dataDirectory = "/other"
+            _ = try Restore.resolve(request, disk: made.disk)
+        }
+    }
+}

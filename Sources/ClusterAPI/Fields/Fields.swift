@@ -147,6 +147,12 @@ struct Fields {
         self.reading.descend(name) { $0.fail(node.mark, "not supported yet" + (instead.isEmpty ? "" : ": \(instead)")) }
     }
 
+    /// Whether a mapping is read in which nothing stands.
+    var isEmpty: Bool {
+        guard case .reading(let mapping, _) = self.work else { return false }
+        return mapping.isEmpty
+    }
+
     /// A rule over several fields, told at the first of them that is given. Not asked when one of them could not be read.
     mutating func rule(_ names: String..., message: @autoclosure () -> String?) {
         self.judge(names, message()) { reading, mark, message in reading.fail(mark, message) }

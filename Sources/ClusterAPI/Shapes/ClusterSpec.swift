@@ -181,7 +181,63 @@ extension RestoreSource: Fielded {
 
     mutating func fields(_ list: inout Fields) {
         list.field(
-            "from", &self.from, .source, "A path or file:/// URI; the newest good snapshot of the backup store when left out.")
-        list.unsupported("target", instead: "the whole snapshot is restored")
+            "from", &self.from, .source,
+            "A path or file:/// URI; of the backup store the best snapshot for the target when left out.")
+        list.field("target", &self.target, .target, "The moment to bring back: one of its fields; latest when left out.")
+    }
+}
+
+extension Format where Value == TargetSpec {
+    static var target: Format {
+        Format<TargetFields>.object.mapped {
+            // The rule below was kept, or this would not be asked.
+            $0.targets.first ?? .latest
+        } from: {
+            TargetFields($0)
+        }
+    }
+}
+
+private struct TargetFields: Fielded {
+    var latest: Bool?
+    var revision: Int64?
+    var time: Timestamp?
+    var beforeDelete: String?
+
+    static var blank: TargetFields { TargetFields(nil) }
+
+    init(_ target: TargetSpec?) {
+        switch target {
+        case nil: break
+        case .latest: self.latest = true
+        case .revision(let revision): self.revision = revision
+        case .time(let time): self.time = time
+        case .beforeDelete(let key): self.beforeDelete = key
+        }
+    }
+
+    var targets: [TargetSpec] {
+        let latest: TargetSpec? = self.latest == true ? .latest : nil
+        return [
+            latest, self.revision.map { .revision($0) }, self.time.map { .time($0) },
+            self.beforeDelete.map { .beforeDelete($0) },
+        ].compactMap(\.self)
+    }
+
+    mutating func fields(_ list: inout Fields) {
+        list.field("latest", &self.latest, .bool, "All of the snapshot; of a lost cluster, all that is left.")
+        list.field("revision", &self.revision, .integer(1...Int64.max), "Everything before the next revision after this.")
+        list.field(
+            "time", &self.time, .timestamp, "The last transaction proven to be at this time or before, never one after.")
+        list.field(
+            "beforeDelete", &self.beforeDelete, .text { $0.isEmpty ? "is no key" : nil },
+            "Everything before this key was deleted last; bytes that are not printable as \\xNN.")
+        list.unsupported("marker", instead: "name a revision, a time, or beforeDelete")
+        list.rule("latest", message: self.latest == false ? "must be true; for another moment name that instead" : nil)
+        let isNone = list.isEmpty
+        list.rule(
+            "latest", "revision", "time", "beforeDelete",
+            message: self.targets.count > 1 || isNone
+                ? "give exactly one of latest: true, revision, time, beforeDelete" : nil)
     }
 }

@@ -44,13 +44,17 @@ extension EtcdRestoreStatus: Fielded {
     }
 }
 
-extension RestoreReport: Fielded {
-    static var blank: RestoreReport {
-        RestoreReport(artifact: .blank, lastSeenRevision: 0, possiblyLost: nil, summary: "", movedAside: [])
+extension RestoreResult: Fielded {
+    static var blank: RestoreResult {
+        RestoreResult(artifact: .blank, lastSeenRevision: 0, possiblyLost: nil, summary: "", movedAside: [])
     }
 
     mutating func fields(_ list: inout Fields) {
-        list.field("artifact", &self.artifact, .object, "", .required)
+        list.field("artifact", &self.artifact, .object, "The snapshot that it begins with.", .required)
+        list.field("target", &self.target, .target, "The moment that was asked for.")
+        list.field("resolved", &self.resolved, .text, "What the target comes to.")
+        list.field("revision", &self.revision, .integer, "The revision that is brought back; 0 until it is known.")
+        list.field("timing", &self.timing, .list(of: .text), "When that was, and what proves it.")
         list.field("lastSeenRevision", &self.lastSeenRevision, .integer, "The highest revision seen before the loss.")
         list.field("possiblyLost", &self.possiblyLost, .revisions, "The revisions that may be lost.")
         list.field("summary", &self.summary, .text, "")

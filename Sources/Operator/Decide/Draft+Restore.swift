@@ -11,64 +11,66 @@ extension Draft {
         guard self.operation?.type != .restore else { return false }
         // One that got further than stopping was begun, and is no longer to begin.
         let begun: Set<RestorePhase> = [.movingAside, .restoring, .starting, .growing]
+        let askers = Set(self.input.requests.restores.map(\.metadata.name))
+        self.memory.resolved = self.memory.resolved.filter { askers.contains($0.key) || $0.key.isEmpty }
         for restore in self.input.requests.restores where !begun.contains(restore.status.phase) {
-            switch self.artifact(for: restore.spec.source.from) {
-            case .known(let manifest):
-                if restore.spec.approved { return self.begin(restore, with: manifest) }
-                self.preview(restore, manifest)
-            case .unread(let uri):
-                return self.act(.verifySnapshot(uri: uri), why: "A restore was asked for from a snapshot not read yet.")
-            case .missing(let message):
-                self.write(restore, .failed, message)
+            // What waits for a person was looked for already.
+            if !restore.spec.approved, restore.isShown { continue }
+            if self.awaitsArchive(restore) { return self.wait("The archive is about to have what the cluster has.") }
+            let wantsAll = self.bringsBackAll(restore)
+            switch self.choice(for: restore.spec.source, of: restore, wantsAll: wantsAll) {
+            case .known(let choice):
+                if restore.spec.approved { return self.begin(restore, with: choice) }
+                self.preview(restore, choice)
+            case .ask(let action, let why): return self.act(action, why: why)
+            case .missing(let message): self.write(restore, .failed, message)
             }
         }
         return false
     }
 
     mutating func beginBootstrapRestore(from source: RestoreSource) -> Bool {
-        switch self.artifact(for: source.from) {
-        case .known(let manifest):
-            self.event("RecoveryPlanned", "The cluster is made from \(manifest.uri), revision \(manifest.contents.revision).")
-            self.beginOperation(manifest, restore: nil, type: "bootstrap")
+        switch self.choice(for: source, of: nil, wantsAll: false) {
+        case .known(let choice):
+            let revision = choice.resolved?.revision ?? choice.manifest.contents.revision
+            self.event("RecoveryPlanned", "The cluster is made from \(choice.manifest.uri), revision \(revision).")
+            self.beginOperation(choice, for: source.target, restore: nil, type: "bootstrap")
             return self.continueRestore()
-        case .unread(let uri):
-            return self.act(.verifySnapshot(uri: uri), why: "The cluster is to be made from a snapshot not read yet.")
+        case .ask(let action, let why): return self.act(action, why: why)
         case .missing(let message):
             self.block("Bootstrap", message, until: "the snapshot is there, or spec.bootstrap.restore is taken out")
             return self.wait(message, for: .seconds(1))
         }
     }
 
-    private enum Artifact {
-        case known(SnapshotManifest)
-        case unread(String)
-        case missing(String)
-    }
-
-    private func artifact(for uri: String?) -> Artifact {
+    /// A snapshot that was read wholly.
+    func artifact(for uri: String?, then next: (SnapshotManifest) -> RestoreAnswer) -> RestoreAnswer {
+        let why = "A restore was asked for from a snapshot not read yet."
         if let uri {
-            if let verified = self.memory.verified[uri] { return .known(verified) }
+            if let verified = self.memory.verified[uri] { return next(verified) }
             if let failure = self.memory.failures[Action.verifySnapshot(uri: uri).retryKey], failure.count >= 3 {
                 return .missing(failure.message)
             }
-            return .unread(uri)
+            return .ask(.verifySnapshot(uri: uri), why: why)
         }
-        guard let listing = self.input.observed.snapshots else {
-            return .missing("the backup store cannot be read: \(self.input.observed.backupFailure ?? "none is configured")")
-        }
+        guard let listing = self.input.observed.snapshots else { return .missing(self.unreadableStore) }
         // The newest that reads whole; one found damaged is passed over, and the next older one taken.
         for manifest in listing.snapshots.reversed() {
-            if self.memory.verified[manifest.uri] != nil { return .known(manifest) }
-            let failed = self.memory.failures[Action.verifySnapshot(uri: manifest.uri).retryKey]?.count ?? 0
-            if failed < 3 { return .unread(manifest.uri) }
+            if self.memory.verified[manifest.uri] != nil { return next(manifest) }
+            let action = Action.verifySnapshot(uri: manifest.uri)
+            if self.memory.failures[action.retryKey]?.count ?? 0 < 3 { return .ask(action, why: why) }
         }
         return .missing("there is no whole snapshot of this cluster")
     }
 
-    private mutating func begin(_ restore: EtcdRestore, with manifest: SnapshotManifest) -> Bool {
-        self.event("RecoveryApproved", "Restore \(restore.metadata.name) begins from \(manifest.uri).", .warning)
+    private mutating func begin(_ restore: EtcdRestore, with choice: RestoreChoice) -> Bool {
+        let target = choice.resolved.map { ", up to \($0.words)" } ?? ""
+        self.event(
+            "RecoveryApproved", "Restore \(restore.metadata.name) begins from \(choice.manifest.uri)\(target).", .warning)
         self.beginOperation(
-            manifest, restore: restore.metadata.name, type: "inPlace", wantsAll: self.bringsBackAll(restore))
+            choice, for: restore.spec.source.target, restore: restore.metadata.name, type: "inPlace",
+            wantsAll: self.bringsBackAll(restore)
+                && (choice.resolved == nil || choice.manifest.labels.clusterID == self.status.clusterID))
         // The object says no more than "stopping" before the operation is stored: a crash in between begins it again.
         self.report(.stopping)
         return self.wait("The restore \(restore.metadata.name) begins.", for: .milliseconds(10))
@@ -81,18 +83,23 @@ extension Draft {
     }
 
     private mutating func beginOperation(
-        _ manifest: SnapshotManifest, restore: String?, type: String, wantsAll: Bool = false
+        _ choice: RestoreChoice, for target: TargetSpec, restore: String?, type: String, wantsAll: Bool = false
     ) {
+        let manifest = choice.manifest
+        let revision = choice.resolved?.revision ?? manifest.contents.revision
         self.begin(
-            .restore, step: "Stop", member: "\(self.name)-1",
-            intent: "Restore revision \(manifest.contents.revision) from \(manifest.uri).")
+            .restore, step: "Stop", member: "\(self.name)-1", intent: "Restore revision \(revision) from \(manifest.uri).")
         let lastSeen = restore == nil ? 0 : self.status.revision
         var details = [
             "uri": manifest.uri, "sha256": manifest.sha256, "token": self.newToken(), "mode": type,
-            "revision": String(manifest.contents.revision), "lastSeen": String(lastSeen),
-            "snapshotClusterID": manifest.labels.clusterID,
+            "revision": String(revision), "lastSeen": String(lastSeen), "snapshotClusterID": manifest.labels.clusterID,
         ]
         details["restore"] = restore
+        if let resolved = choice.resolved {
+            details["target"] = target.detail
+            details["resolved"] = resolved.words
+            details["timing"] = resolved.timing.joined(separator: "\n")
+        }
         // Of a cluster that serves, a person wants the snapshot; of one that is lost, all that is left.
         if wantsAll { details["lostCluster"] = self.status.clusterID }
         self.operation?.details = details
@@ -168,11 +175,20 @@ extension Draft {
         var options = RestoreOptions(token: details["token"] ?? self.name, sha256: details["sha256"])
         options.snapshotClusterID = details["snapshotClusterID"] ?? ""
         options.lastSeen = Int64(details["lastSeen"] ?? "") ?? 0
+        options.target = self.wantedTarget(details)
         options.lostCluster = details["lostCluster"].map { id in
             RestoreOptions.LostCluster(
                 id: id, survivors: (details["movedAside"] ?? "").split(separator: "\n").map(String.init))
         }
         return options
+    }
+
+    /// What a deletion was found to mean is not looked for again.
+    private func wantedTarget(_ details: [String: String]) -> TargetSpec {
+        switch details["target"].flatMap({ TargetSpec(detail: $0) }) ?? .latest {
+        case .beforeDelete: .revision(Int64(details["revision"] ?? "") ?? 0)
+        case let target: target
+        }
     }
 
     private mutating func restoreStart(_ first: String) -> Bool {
@@ -234,13 +250,18 @@ extension Draft {
         }
     }
 
-    private mutating func preview(_ restore: EtcdRestore, _ manifest: SnapshotManifest) {
+    private mutating func preview(_ restore: EtcdRestore, _ choice: RestoreChoice) {
         var restore = restore
-        restore.status.report = self.makeReport(manifest.artifact, lastSeen: self.status.revision, movedAside: [])
-        if self.bringsBackAll(restore) {
-            restore.status.report?.summary +=
-                " What the logs of surviving members and the archive hold after it is brought back as well."
+        var report = self.makeReport(
+            choice.manifest.artifact, of: restore.spec.source.target, restored: choice.resolved?.revision,
+            lastSeen: self.status.revision)
+        if let resolved = choice.resolved {
+            (report.resolved, report.timing, report.sources) = (resolved.words, resolved.timing, resolved.sources)
         }
+        if self.bringsBackAll(restore), restore.spec.source.target == .latest {
+            report.summary += " What the logs of surviving members and the archive hold after it is brought back as well."
+        }
+        restore.status.report = report
         self.write(restore, .awaitingApproval, "Nothing is done before it is approved: quorate restore \(self.name) --approve")
     }
 
@@ -249,15 +270,20 @@ extension Draft {
             var restore = self.input.requests.restores.first(where: { $0.metadata.name == name })
         else { return }
         let details = self.operation?.details ?? [:]
+        func lines(_ name: String) -> [String] { (details[name] ?? "").split(separator: "\n").map(String.init) }
         if restore.status.startedAt == nil { restore.status.startedAt = self.now }
-        let manifest = self.memory.verified[details["uri"] ?? ""]
-        let moved = (details["movedAside"] ?? "").split(separator: "\n").map(String.init)
-        if let artifact = manifest?.artifact ?? restore.status.report?.artifact {
-            let lastSeen = Int64(details["lastSeen"] ?? "") ?? 0
-            restore.status.report = self.makeReport(
-                artifact, restored: details["restoredRevision"].flatMap { Int64($0) }, lastSeen: lastSeen, movedAside: moved)
-            restore.status.report?.startRevision = Int64(details["startRevision"] ?? "") ?? 0
-            restore.status.report?.sources = (details["sources"] ?? "").split(separator: "\n").map(String.init)
+        let manifest = self.input.observed.snapshots?.snapshots.first { $0.uri == details["uri"] }
+        let known = manifest ?? self.memory.verified[details["uri"] ?? ""]
+        if let artifact = known?.artifact ?? restore.status.report?.artifact {
+            let target = details["target"].flatMap { TargetSpec(detail: $0) } ?? .latest
+            var restored = details["restoredRevision"].flatMap { Int64($0) }
+            if target != .latest { restored = restored ?? Int64(details["revision"] ?? "") }
+            var report = self.makeReport(
+                artifact, of: target, restored: restored, lastSeen: Int64(details["lastSeen"] ?? "") ?? 0)
+            (report.resolved, report.timing) = (details["resolved"] ?? "", lines("timing"))
+            report.startRevision = Int64(details["startRevision"] ?? "") ?? 0
+            (report.sources, report.movedAside) = (lines("sources"), lines("movedAside"))
+            restore.status.report = report
         }
         let failure = self.memory.failures.filter { self.now - $0.value.last < .seconds(60) }.max {
             $0.value.last < $1.value.last
@@ -276,30 +302,46 @@ extension Draft {
     }
 
     private func makeReport(
-        _ artifact: SnapshotArtifact, restored: Int64? = nil, lastSeen: Int64, movedAside: [String]
-    ) -> ClusterAPI.RestoreReport {
-        let restored = restored ?? artifact.revision
-        let lost = lastSeen > restored ? (restored + 1)...lastSeen : nil
-        return ClusterAPI.RestoreReport(
-            artifact: artifact, lastSeenRevision: lastSeen, possiblyLost: lost,
-            summary: Self.lossSummary(restored: restored, lastSeen: lastSeen), movedAside: movedAside)
+        _ artifact: SnapshotArtifact, of target: TargetSpec, restored: Int64?, lastSeen: Int64
+    ) -> RestoreResult {
+        let revision = restored ?? artifact.revision
+        var report = RestoreResult(
+            artifact: artifact, lastSeenRevision: lastSeen,
+            possiblyLost: lastSeen > revision ? (revision + 1)...lastSeen : nil,
+            summary: Self.lossSummary(restored: revision, lastSeen: lastSeen, isAsked: target != .latest), movedAside: [])
+        (report.target, report.revision) = (target, restored ?? 0)
+        return report
     }
 
     private func lossSummary() -> String {
         let details = self.operation?.details ?? [:]
         return Self.lossSummary(
             restored: Int64(details["restoredRevision"] ?? details["revision"] ?? "") ?? 0,
-            lastSeen: Int64(details["lastSeen"] ?? "") ?? 0)
+            lastSeen: Int64(details["lastSeen"] ?? "") ?? 0, isAsked: details["target"] != nil)
     }
 
-    static func lossSummary(restored: Int64, lastSeen: Int64) -> String {
+    /// - Parameter isAsked: Whether a moment was asked for: then what came after it is not wanted.
+    static func lossSummary(restored: Int64, lastSeen: Int64, isAsked: Bool = false) -> String {
+        let lost = lastSeen > restored + 1 ? "revisions \(restored + 1) to \(lastSeen)" : "revision \(lastSeen)"
+        if lastSeen > restored, isAsked {
+            return
+                "revision \(restored) is brought back; \(lost), which came after it, would be gone, and any written after the "
+                + "controller's last look."
+        }
         if lastSeen > restored {
             return
-                "revision \(restored) is brought back; revisions \(restored + 1) to \(lastSeen) may be lost, and any written "
-                + "after the controller's last look."
+                "revision \(restored) is brought back; \(lost) may be lost, and any written after the controller's last look."
         }
         return "revision \(restored) is brought back; no later revision was seen, but any written after the controller's last "
             + "look would be lost."
+    }
+}
+
+extension EtcdRestore {
+    /// Whether a person was shown what its target comes to.
+    fileprivate var isShown: Bool {
+        guard self.status.phase == .awaitingApproval, let report = self.status.report else { return false }
+        return report.target == self.spec.source.target && report.revision > 0
     }
 }
 

@@ -29,8 +29,6 @@ extension LiveHands {
         }
     }
 
-    private typealias Report = @Sendable (ActionProgress) -> Void
-
     private func attempt(_ action: Action, _ places: Places, _ report: @escaping Report) async throws -> Outcome {
         switch action {
         case .provision(let members):
@@ -47,6 +45,8 @@ extension LiveHands {
             try await self.store(places.backups).remove(manifest)
         case .verifySnapshot(let uri):
             return .snapshot(try await self.verify(uri, places, report))
+        case .resolveTarget(let question):
+            return .resolved(try await self.resolve(question, places, report))
         case .restore(let member, let uri, let options):
             try await self.restore(member, uri, options, places, report)
         case .deleteData:

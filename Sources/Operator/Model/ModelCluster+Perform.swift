@@ -1,4 +1,5 @@
 internal import Backups
+internal import ClusterAPI
 internal import EtcdWire
 public import Platform
 internal import Runtimes
@@ -39,6 +40,8 @@ extension ModelCluster {
                 throw ActionError(action: action.name, reason: "BadSnapshot", message: "\(uri): no such snapshot")
             }
             return .snapshot(manifest)
+        case .resolveTarget(let question):
+            return .resolved(try self.resolve(question))
         case .restore(let member, let uri, let options):
             try self.restore(member, uri, options)
         case .deleteData:
@@ -211,7 +214,28 @@ extension ModelCluster {
         self.joinNew(&node, [InitialMember(name: member, peerURL: node.place.peerURL)], token: options.token)
         self[node: member] = node
         guard let index = self.agreements.firstIndex(where: { $0.id == node.clusterID }) else { return }
-        self.agreements[index].revision = manifest.contents.revision
+        var revision = manifest.contents.revision
+        if options.target != .latest { revision = max(1, self.reach(options.target, from: manifest)) }
+        self.agreements[index].revision = revision
         self.agreements[index].compacted = manifest.contents.compactRevision
+    }
+
+    /// A model keeps no keys and no times: only a revision can be told from the newest.
+    private func reach(_ target: TargetSpec, from manifest: SnapshotManifest) -> Int64 {
+        if case .revision(let revision) = target { return revision }
+        return manifest.contents.revision
+    }
+
+    private func resolve(_ question: TargetQuestion) throws(ActionError) -> ResolvedTarget {
+        let known = self.snapshots.filter { question.snapshots.contains($0.uri) }
+        guard let newest = known.last else {
+            throw ActionError(action: "ResolveTarget", reason: "NotReachable", message: "there is no such snapshot")
+        }
+        let revision = self.reach(question.target, from: newest)
+        let base = known.last { $0.contents.revision <= revision } ?? known[0]
+        guard revision >= base.contents.compactRevision else {
+            throw ActionError(action: "ResolveTarget", reason: "NotReachable", message: "revision \(revision) was compacted")
+        }
+        return ResolvedTarget(revision: revision, snapshot: base.uri, words: "revision \(revision)")
     }
 }

@@ -34,11 +34,44 @@ struct DataDirectoryWriter {
         return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// A file in a directory that is being made. Whatever has it is a restore's own.
+    private static let marker = "restore-under-way"
+
     /// Makes the directories, and removes what an interrupted restore left of its own.
     func begin() throws(RecoveryError) {
+        try self.abandon()
         try onDisk { () throws(DiskError) in
-            try self.removeTree(self.temporary)
+            // Durable before anything else is there, so that what a crash leaves can be told from what someone put there.
+            try self.disk.makeDirectory(self.temporary)
+            let file = try self.disk.open("\(self.temporary)/\(Self.marker)", .create)
+            try file.write(Array("A restore into \(self.path) is under way here, or was interrupted.\n".utf8), at: 0)
+            try file.sync()
+            try file.close()
+            try self.disk.syncDirectory(self.temporary)
             try self.disk.makeDirectory("\(self.temporary)/member/snap")
+        }
+    }
+
+    /// Removes what this restore wrote, or an earlier one that was interrupted.
+    /// - Throws: Where nothing proves that what is there is a restore's own.
+    func abandon() throws(RecoveryError) {
+        let names = try onDisk { () throws(DiskError) -> [String]? in
+            guard let info = try self.disk.stat(self.temporary) else { return nil }
+            return info.isDirectory ? try self.disk.list(self.temporary) : [""]
+        }
+        guard let names else { return }
+        guard names.isEmpty || names.contains(Self.marker) else {
+            throw RecoveryError(
+                .refused, self.temporary,
+                "this is where the restore would be made, and what is here is of no interrupted one; move it away, or name "
+                    + "another directory to make")
+        }
+        try onDisk { () throws(DiskError) in
+            // The proof goes last.
+            for name in names where name != Self.marker { try self.removeTree("\(self.temporary)/\(name)") }
+            try self.disk.syncDirectory(self.temporary)
+            try self.removeTree(self.temporary)
+            try self.disk.syncDirectory(self.parent)
         }
     }
 
@@ -103,6 +136,9 @@ struct DataDirectoryWriter {
             try self.disk.rename(self.temporary, to: self.path)
             try self.disk.rename(reportPath + ".part", to: reportPath)
             try self.disk.syncDirectory(self.parent)
+            // Only now: before, a crash would leave a directory that nothing proves to be a restore's own.
+            try self.disk.remove("\(self.path)/\(Self.marker)")
+            try self.disk.syncDirectory(self.path)
         }
     }
 

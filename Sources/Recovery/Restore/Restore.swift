@@ -9,6 +9,23 @@ public enum Restore {
     public static func run(
         _ request: RestoreRequest, disk: any Disk, progress: ProgressReport? = nil
     ) throws(RecoveryError) -> RestoreReport {
+        var work = try self.prepare(request, disk, progress)
+        return try work.run()
+    }
+
+    /// What a restore would come to: all of it is done but for the new cluster, and taken away again. A target that cannot
+    /// be reached shows before anything else is touched.
+    /// - Parameter request: Its data directory is where that is tried out.
+    public static func resolve(
+        _ request: RestoreRequest, disk: any Disk, progress: ProgressReport? = nil
+    ) throws(RecoveryError) -> RestoreReport {
+        var work = try self.prepare(request, disk, progress)
+        return try work.tryOut()
+    }
+
+    private static func prepare(
+        _ request: RestoreRequest, _ disk: any Disk, _ progress: ProgressReport?
+    ) throws(RecoveryError) -> RestoreWork {
         guard !request.sources.isEmpty else {
             throw RecoveryError(.notFound, "", "there is nothing to restore from")
         }
@@ -20,12 +37,11 @@ public enum Restore {
         if case .beforeDelete(let key) = request.target {
             let search = DeletionSearch(evidence: evidence, plan: plan, writer: writer, disk: disk, progress: progress)
             let deleted = try search.revision(of: key)
-            plan.choices.append("\(KeyText.printable(key)) was deleted last by revision \(deleted)")
+            plan.mean("\(KeyText.printable(key)) was deleted last by revision \(deleted)")
             try plan.choose(.revision(deleted - 1), evidence)
             try writer.begin()
         }
-        var work = RestoreWork(
+        return RestoreWork(
             request: request, evidence: evidence, plan: plan, writer: writer, disk: disk, progress: progress)
-        return try work.run()
     }
 }

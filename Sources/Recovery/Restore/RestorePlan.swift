@@ -10,8 +10,10 @@ struct RestorePlan {
     private(set) var goal = BaseChoice.Goal.latest
     private(set) var base = BaseChoice.Choice.replay(from: nil)
     private(set) var time: TimeChoice.Choice?
+    /// What the target means, where that had to be found out.
+    private(set) var meaning: String?
     /// Why: a sentence each.
-    var choices: [String] = []
+    private(set) var choices: [String] = []
     private(set) var notes: [String] = []
 
     /// For a target before a deletion the base is chosen later, by ``choose(_:_:)``.
@@ -39,6 +41,12 @@ struct RestorePlan {
         case .time(let time): try self.choose(time, evidence)
         case .beforeDelete: break
         }
+    }
+
+    /// Says what the target was found to mean.
+    mutating func mean(_ what: String) {
+        self.meaning = what
+        self.choices.append(what)
     }
 
     private mutating func explain(_ evidence: RestoreEvidence) {
@@ -138,7 +146,7 @@ struct RestorePlan {
                     + "\(earliest.evidence); name a later time, a revision, or an archive that has time marks")
         }
         self.time = choice
-        self.choices.append(
+        self.mean(
             "entry \(choice.index) is the last that is proven to be at \(time) or before: \(choice.bound.evidence), "
                 + "\(choice.bound.time)")
         try self.choose(.index(choice.index), evidence)

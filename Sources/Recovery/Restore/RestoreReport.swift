@@ -24,9 +24,22 @@ public struct RestoreReport: Sendable, Hashable {
         public var nextEvidence: String?
         /// Entries after the proof that are left out, though some may have been in time.
         public var undecided: UInt64 = 0
+
+        /// In words: a sentence each.
+        public var sentences: [String] {
+            var lines = ["at \(self.notAfter) at the latest: \(self.evidence)"]
+            if let notBefore { lines.append("after \(notBefore), when the member that proposed it had started") }
+            if let nextAt, let nextEvidence { lines.append("the next proof is of \(nextAt): \(nextEvidence)") }
+            if self.undecided > 0 {
+                lines.append("\(self.undecided) entries after that are left out, though some may have been in time")
+            }
+            return lines
+        }
     }
 
     public var target: RestoreTarget
+    /// What the target means, where that had to be found out.
+    public var meaning: String?
     public var dataDirectory: String
     /// Of the database before it is moved on.
     public var revision: Int64 = 0

@@ -30,9 +30,20 @@ struct RestoreWork {
         try self.writer.writeLog(identity)
         self.report.choices = self.plan.choices
         self.report.notes = self.plan.notes + self.report.notes
+        self.report.meaning = self.plan.meaning
         self.report.clusterID = hexadecimal(identity.clusterID)
         self.report.memberID = hexadecimal(identity.memberID)
         try self.writer.finish(report: self.report.node.json(isPretty: true))
+        return self.report
+    }
+
+    /// Makes the database, looks at what it came to, and takes it away again.
+    mutating func tryOut() throws(RecoveryError) -> RestoreReport {
+        try self.survey(try self.makeDatabase())
+        self.report.choices = self.plan.choices
+        self.report.notes = self.plan.notes + self.report.notes
+        self.report.meaning = self.plan.meaning
+        try self.writer.abandon()
         return self.report
     }
 
@@ -186,22 +197,24 @@ struct RestoreWork {
 
     // MARK: The new cluster
 
-    private mutating func finish(_ identity: ClusterIdentity, _ hash: UInt32?) throws(RecoveryError) {
-        // What was written anew is read again before it is called good.
+    /// What was written anew is read again before it is called good.
+    /// - Parameter hash: HashKV of what was copied as it was.
+    private mutating func survey(_ hash: UInt32?) throws(RecoveryError) {
         self.report.hashKV = hash
-        if hash == nil {
-            let info = try onDisk { () throws(DiskError) in try self.disk.stat(self.writer.database) }
-            guard let info else { throw RecoveryError(.disk, self.writer.database, "the database is gone") }
-            let file = DatabaseFile(
-                path: self.writer.database, imageSize: info.size, hasHash: false, modified: info.modified)
-            let facts = try DatabaseSurvey.run(file, disk: self.disk, progress: self.progress)
-            if let damage = facts.findings.first(where: \.isDamage) {
-                throw RecoveryError(
-                    .damaged, damage.file, at: damage.offset, "what was restored is not sound: \(damage.what)")
-            }
-            self.report.hashKV = facts.hashKV
-            (self.report.revision, self.report.compactRevision) = (facts.revision, facts.compactRevision)
+        guard hash == nil else { return }
+        let info = try onDisk { () throws(DiskError) in try self.disk.stat(self.writer.database) }
+        guard let info else { throw RecoveryError(.disk, self.writer.database, "the database is gone") }
+        let file = DatabaseFile(path: self.writer.database, imageSize: info.size, hasHash: false, modified: info.modified)
+        let facts = try DatabaseSurvey.run(file, disk: self.disk, progress: self.progress)
+        if let damage = facts.findings.first(where: \.isDamage) {
+            throw RecoveryError(.damaged, damage.file, at: damage.offset, "what was restored is not sound: \(damage.what)")
         }
+        self.report.hashKV = facts.hashKV
+        (self.report.revision, self.report.compactRevision) = (facts.revision, facts.compactRevision)
+    }
+
+    private mutating func finish(_ identity: ClusterIdentity, _ hash: UInt32?) throws(RecoveryError) {
+        try self.survey(hash)
         let last = self.plan.entries?.upperBound ?? 0
         let bumpEvidence = RevisionBump.Evidence(
             restored: self.report.revision,

@@ -8,7 +8,8 @@ struct Restore: ControllerCommand {
         discussion: """
             With a cluster's name: without --approve, lets the controller read the snapshot, prints what would be done, and \
             ends with code 3; the restore then waits for approval. With it, does it, shows each phase, and prints the report. \
-            Old data is moved aside, never deleted; the cluster gets a new id.
+            Old data is moved aside, never deleted; the cluster gets a new id. With a moment to go back to, the snapshots and \
+            the archive of the cluster's backup store are used, and it is tried out on a copy before anything is stopped.
 
             With --data-dir: makes a data directory that etcd boots from as a new cluster, with no controller and no etcd \
             running. --from repeats, and takes snapshots, databases, data directories, directories of *.wal, and whole stores \
@@ -20,6 +21,8 @@ struct Restore: ControllerCommand {
 
             Examples:
               quorate restore orders
+              quorate restore orders --before-delete /registry/pods/default/db
+              quorate restore orders --to-time 2026-11-22T14:03:22Z --approve
               quorate restore orders --from backups/orders/orders-20261122T230000Z.snapshot --approve
               quorate restore --from snapshot.db --data-dir ./new --name m1 --initial-cluster m1=http://10.0.0.1:2380
               quorate restore --from snapshot.db --from ./data/m1 --from ./data/m3 --data-dir ./new
@@ -39,6 +42,7 @@ struct Restore: ControllerCommand {
     @Flag(name: .long, help: "Carry it out.")
     var approve = false
 
+    @OptionGroup(title: "Back to a moment") var moment: RestoreTargetOptions
     @OptionGroup(title: "Into a new data directory") var files: RestoreFileOptions
     @OptionGroup var server: ServerOptions
 
@@ -59,7 +63,7 @@ struct Restore: ControllerCommand {
 
     mutating func run() async throws {
         guard self.files.isGiven else { return try await self.runWithController() }
-        try self.files.run(from: self.from, Output.standard(), disk: RealDisk())
+        try self.files.run(from: self.from, to: self.moment.target, Output.standard(), disk: RealDisk())
     }
 
     /// How long the controller has to read the snapshot and say what a restore would do.
@@ -114,9 +118,9 @@ struct Restore: ControllerCommand {
 
     /// The restore that waits for approval, or a new one; approved when that was asked for.
     private func request(in context: Context) async throws -> EtcdRestore {
-        let source = self.from.first.map(RestoreSource.uri)
+        let source = RestoreSource(from: self.from.first.map(RestoreSource.uri), target: self.moment.spec)
         let waiting = try await context.client.list(EtcdRestore.self).items
-            .filter { $0.spec.clusterRef == self.cluster && $0.spec.source.from == source }
+            .filter { $0.spec.clusterRef == self.cluster && $0.spec.source == source }
             .filter { !$0.spec.approved && $0.status.phase.awaits }
             .max { $0.metadata.name < $1.metadata.name }
         if let waiting {
@@ -126,7 +130,7 @@ struct Restore: ControllerCommand {
         var restore = EtcdRestore(
             metadata: ObjectMeta(name: DerivedName.name(self.cluster, context.now.namePart)),
             spec: EtcdRestoreSpec(clusterRef: self.cluster))
-        restore.spec.source = RestoreSource(from: source)
+        restore.spec.source = source
         restore.spec.approved = self.approve
         return try await context.client.create(restore)
     }

@@ -7,19 +7,6 @@ struct RestoreFileOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("The data directory to make: absent, or empty.", valueName: "dir"))
     var dataDir: String?
 
-    @Option(name: .long, help: ArgumentHelp("Restore what was there before the next revision after this.", valueName: "n"))
-    var toRevision: Int64?
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Restore the last transaction that is proven to be at this time or before, such as 2026-11-22T14:03:22Z.",
-            valueName: "time"))
-    var toTime: String?
-
-    @Option(name: .long, help: ArgumentHelp("Restore what was there before this key was deleted last.", valueName: "key"))
-    var beforeDelete: String?
-
     @Option(name: .customLong("name"), help: ArgumentHelp("The name of the member; default without.", valueName: "name"))
     var memberName: String?
 
@@ -59,19 +46,12 @@ struct RestoreFileOptions: ParsableArguments {
 
     /// Whether any of these is.
     var isGiven: Bool {
-        self.dataDir != nil || self.toRevision != nil || self.toTime != nil || self.beforeDelete != nil
-            || self.memberName != nil || self.initialCluster != nil || self.initialClusterToken != nil
+        self.dataDir != nil || self.memberName != nil || self.initialCluster != nil || self.initialClusterToken != nil
             || self.initialAdvertisePeerUrls != nil || self.bumpRevision != nil || self.markCompacted != nil
             || self.skipHashCheck || self.allowForeignSources || self.allowDamagedLog || self.json
     }
 
     func validate() throws {
-        let targets = [self.toRevision != nil, self.toTime != nil, self.beforeDelete != nil].count { $0 }
-        guard targets < 2 else { throw ValidationError("Give one of --to-revision, --to-time and --before-delete.") }
-        if let toRevision, toRevision < 1 { throw ValidationError("--to-revision is 1 or more.") }
-        if let toTime, Timestamp(rfc3339: toTime) == nil {
-            throw ValidationError("--to-time is a time such as 2026-11-22T14:03:22Z.")
-        }
         if let bumpRevision, bumpRevision < 0 { throw ValidationError("--bump-revision is 0 or more.") }
         if self.bumpRevision == 0, self.markCompacted == true {
             throw ValidationError("--mark-compacted needs a revision to be moved on: leave out --bump-revision 0.")
@@ -87,18 +67,11 @@ struct RestoreFileOptions: ParsableArguments {
             advertised: self.initialAdvertisePeerUrls?.split(separator: ",").map(String.init))
     }
 
-    private var target: RestoreTarget {
-        if let toRevision { return .revision(toRevision) }
-        if let toTime, let time = Timestamp(rfc3339: toTime) { return .time(time) }
-        if let beforeDelete { return .beforeDelete(KeyText.bytes(beforeDelete)) }
-        return .latest
-    }
-
-    func request(from sources: [String]) throws(CommandError) -> RestoreRequest {
+    func request(from sources: [String], to target: RestoreTarget) throws(CommandError) -> RestoreRequest {
         let cluster: NewCluster
         do throws(NewClusterError) { cluster = try self.cluster() } catch { throw CommandError(.usage, error.description) }
         var request = RestoreRequest(
-            from: sources, to: self.dataDir ?? "", target: self.target, cluster: cluster,
+            from: sources, to: self.dataDir ?? "", target: target, cluster: cluster,
             bump: self.bumpRevision.map { .by($0) } ?? .fromEvidence, marksCompacted: self.markCompacted)
         request.skipsHashCheck = self.skipHashCheck
         request.allowsForeignSources = self.allowForeignSources
@@ -106,8 +79,10 @@ struct RestoreFileOptions: ParsableArguments {
         return request
     }
 
-    func run(from sources: [String], _ output: Output, disk: any Disk) throws(CommandError) {
-        let request = try self.request(from: sources)
+    func run(
+        from sources: [String], to target: RestoreTarget, _ output: Output, disk: any Disk
+    ) throws(CommandError) {
+        let request = try self.request(from: sources, to: target)
         let report = try output.run { progress throws(RecoveryError) in
             try Recovery.Restore.run(request, disk: disk, progress: progress)
         }

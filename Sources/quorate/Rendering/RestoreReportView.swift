@@ -22,22 +22,10 @@ enum RestoreReportView {
         lines += self.section(
             "What came from where",
             report.parts.map { "\($0.file): \($0.what)" })
-        if let time = report.time { lines += self.section("When that was", self.time(time)) }
+        if let time = report.time { lines += self.section("When that was", time.sentences) }
         lines += self.section("What is lost", report.losses.isEmpty ? ["nothing that the sources hold"] : report.losses)
         lines += self.section("Notes", report.notes)
         return lines + ["", "The report is in \(report.dataDirectory).report.json"]
-    }
-
-    private static func time(_ time: RestoreReport.TimeProof) -> [String] {
-        var lines = ["at \(time.notAfter) at the latest: \(time.evidence)"]
-        if let notBefore = time.notBefore { lines.append("after \(notBefore), when the member that proposed it had started") }
-        if let next = time.nextAt, let evidence = time.nextEvidence {
-            lines.append("the next proof is of \(next): \(evidence)")
-        }
-        if time.undecided > 0 {
-            lines.append("\(time.undecided) entries after that are left out, though some may have been in time")
-        }
-        return lines
     }
 
     private static func section(_ title: String, _ lines: [String]) -> [String] {

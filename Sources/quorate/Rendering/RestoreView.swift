@@ -5,8 +5,13 @@ internal import Platform
 enum RestoreView {
     static func proposal(for cluster: EtcdCluster, by restore: EtcdRestore, now: Timestamp) -> [String] {
         let status = cluster.status
-        var lines = ["Restoring \(cluster.metadata.name) would:", "", "  1. take this snapshot, which was read and is whole"]
+        let first = restore.status.report.map { Self.isWhole($0) } ?? true
+        var lines = [
+            "Restoring \(cluster.metadata.name) would:", "",
+            "  1. take this snapshot, which was read and is whole\(first ? "" : ", and what was archived around it")",
+        ]
         if let report = restore.status.report {
+            lines += self.moment(report).map { DescribeView.field($0.0, $0.1, indent: 5) }
             lines += DescribeView.artifact(report.artifact, now: now).map { DescribeView.field($0.0, $0.1, indent: 5) }
         }
         let old = status.clusterID.map { "; the cluster id \($0) ends, a new one begins" } ?? ""
@@ -21,15 +26,24 @@ enum RestoreView {
             lines += ["", "Revisions that may be lost: \(lost). In words: \(report.summary)"]
         }
         if cluster.condition("Quorate")?.status == .true {
-            lines.append("The cluster has quorum now: what was written to it after the snapshot would be gone from it.")
+            let what = first ? "after the snapshot" : "after that"
+            lines.append("The cluster has quorum now: what was written to it \(what) would be gone from it.")
         }
         return lines
+    }
+
+    private static func isWhole(_ report: RestoreResult) -> Bool { report.target == .latest }
+
+    /// What was asked for, and what it comes to.
+    private static func moment(_ report: RestoreResult) -> [(String, String)] {
+        guard !self.isWhole(report) else { return [] }
+        return [("Target", "\(report.target)"), ("That is", report.resolved)] + report.timing.map { ("When", $0) }
     }
 
     static func report(_ restore: EtcdRestore, now: Timestamp) -> [String] {
         guard let report = restore.status.report else { return [restore.status.message].filter { !$0.isEmpty } }
         var lines = [report.summary, ""]
-        lines += DescribeView.artifact(report.artifact, now: now).map { DescribeView.field($0.0, $0.1) }
+        lines += (self.moment(report) + DescribeView.artifact(report.artifact, now: now)).map { DescribeView.field($0.0, $0.1) }
         let lost = report.possiblyLost.map { "revisions \($0.lowerBound) to \($0.upperBound)" }
         lines.append(DescribeView.field("Possibly lost", lost ?? "none that can be named"))
         lines += report.sources.map { DescribeView.field("From", $0) }
