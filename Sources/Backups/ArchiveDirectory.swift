@@ -5,16 +5,18 @@ public import Platform
 ///
 /// Its segments are a write-ahead log as etcd writes it, so that etcd's own tools can read it. A closed segment has a
 /// manifest, `SEGMENT.manifest.json`, with its hash and that of the manifest before; the newest segment is still open and
-/// has none. `SEGMENT.times` tells when entries were seen. Every call blocks.
+/// has none. `SEGMENT.times` tells when entries were seen. Once old segments were removed, `start.json` says where what is
+/// left begins. Every call blocks.
 public struct ArchiveDirectory: Sendable {
     static let manifestSuffix = ".manifest.json"
     static let timesSuffix = ".times"
+    static let startName = "start.json"
     private static let segmentSuffix = ".wal"
     /// No file of time marks is read that is larger, in bytes.
     private static let maximumTimes: Int64 = 64 << 20
 
     public let path: String
-    private let disk: any Disk
+    let disk: any Disk
 
     public init(_ path: String, disk: any Disk) {
         (self.path, self.disk) = (path, disk)
@@ -30,8 +32,15 @@ public struct ArchiveDirectory: Sendable {
         /// What is not as it should be, by file name, each with why.
         public var damaged: [String: String] = [:]
 
+        /// The entry that what is here begins after, where older segments were removed.
+        public var start: LogPosition?
+
         /// The hash that the next manifest names.
         var head = ""
+        /// The first segment's name, where older ones were removed.
+        var first = ""
+        /// Files of segments that a removal left when it was interrupted.
+        var leftovers: [String] = []
     }
 
     /// Reads every manifest and looks at the size of every closed segment. What is damaged is named, not thrown.
@@ -41,12 +50,15 @@ public struct ArchiveDirectory: Sendable {
             try self.disk.stat(self.path) == nil ? [] : try self.disk.list(self.path)
         }
         let all = Set(names)
+        if all.contains(Self.startName) { self.readStart(into: &catalog, all) }
+        catalog.leftovers = names.filter { $0 < catalog.first && $0 != Self.startName }
+        let kept = names.filter { $0 >= catalog.first }
         // A manifest without its segment is a segment that is lost.
-        for name in names where name.hasSuffix(Self.manifestSuffix) {
+        for name in kept where name.hasSuffix(Self.manifestSuffix) {
             let segment = String(name.dropLast(Self.manifestSuffix.count))
             if !all.contains(segment) { catalog.damaged[segment] = "is missing, though its manifest is here" }
         }
-        for name in names where name.hasSuffix(Self.segmentSuffix) {
+        for name in kept where name.hasSuffix(Self.segmentSuffix) {
             guard all.contains(name + Self.manifestSuffix) else {
                 catalog.open.append(name)
                 continue
@@ -57,6 +69,17 @@ public struct ArchiveDirectory: Sendable {
             self.add(name, to: &catalog)
         }
         return catalog
+    }
+
+    private func readStart(into catalog: inout Catalog, _ all: Set<String>) {
+        do throws(BackupError) {
+            let path = "\(self.path)/\(Self.startName)"
+            let start = try ArchiveStart(decoding: try self.read(path, limit: 1 << 20), of: path)
+            (catalog.start, catalog.head, catalog.first) = (start.after, start.previous, start.first)
+            if !all.contains(start.first) { catalog.damaged[start.first] = "is missing, though the archive begins with it" }
+        } catch {
+            catalog.damaged[Self.startName] = error.message
+        }
     }
 
     private func add(_ name: String, to catalog: inout Catalog) {
@@ -72,8 +95,10 @@ public struct ArchiveDirectory: Sendable {
                 throw BackupError(
                     .damaged, "\(self.path)/\(name): has \(size ?? 0) bytes, not the \(segment.sizeBytes) of its manifest")
             }
-            if let before = catalog.closed.last, segment.previous != catalog.head || segment.after != before.last {
-                throw BackupError(.damaged, "\(path): does not follow the manifest before it, of \(before.name)")
+            let before = catalog.closed.last?.last ?? catalog.start
+            guard segment.previous == catalog.head, before == nil || segment.after == before else {
+                let what = catalog.closed.last.map { "the manifest before it, of \($0.name)" } ?? "where the archive begins"
+                throw BackupError(.damaged, "\(path): does not follow \(what)")
             }
             catalog.closed.append(segment)
             catalog.head = sha256(bytes)
@@ -92,17 +117,22 @@ public struct ArchiveDirectory: Sendable {
         let segment = ArchivedSegment(
             name: name, cluster: cluster, clusterID: clusterID, after: after, last: last, openedAt: openedAt,
             closedAt: closedAt, sizeBytes: size, sha256: hash, previous: catalog.head)
-        let path = "\(self.path)/\(name)\(Self.manifestSuffix)"
+        try self.replace(name + Self.manifestSuffix, with: segment.encoded())
+        return segment
+    }
+
+    /// Writes a small file: a crash leaves what was there before, or the new one, whole.
+    func replace(_ name: String, with bytes: [UInt8]) throws(BackupError) {
+        let path = "\(self.path)/\(name)"
         try self.onDisk { () throws(DiskError) in
             let file = try self.disk.open(path + ".tmp", .create)
             try file.truncate(to: 0)
-            try file.write(segment.encoded(), at: 0)
+            try file.write(bytes, at: 0)
             try file.sync()
             try file.close()
             try self.disk.rename(path + ".tmp", to: path)
             try self.disk.syncDirectory(self.path)
         }
-        return segment
     }
 
     /// Reads a closed segment again and compares it with its manifest.
@@ -143,20 +173,18 @@ public struct ArchiveDirectory: Sendable {
         return try TimeMarkText.read(try self.read(path, limit: Self.maximumTimes), of: path).marks
     }
 
-    /// Adds a mark to a segment durably. What an interrupted writer left at the file's end is written over.
-    public func mark(_ mark: TimeMark, in segment: String) throws(BackupError) {
+    /// Takes up the marks of a segment where they end. What an interrupted writer left at the file's end is written over.
+    public func marker(of segment: String) throws(BackupError) -> TimeMarker {
         let path = "\(self.path)/\(segment)\(Self.timesSuffix)"
         let isNew = try self.onDisk { () throws(DiskError) in try self.disk.stat(path) } == nil
         let end = isNew ? 0 : try TimeMarkText.read(try self.read(path, limit: Self.maximumTimes), of: path).bytes
-        try self.onDisk { () throws(DiskError) in
+        let file = try self.onDisk { () throws(DiskError) in
             let file = try self.disk.open(path, .create)
-            defer { try? file.close() }
-            let line = TimeMarkText.line(mark)
             try file.truncate(to: Int64(end))
-            try file.write(line, at: Int64(end))
-            try file.sync()
             if isNew { try self.disk.syncDirectory(self.path) }
+            return file
         }
+        return TimeMarker(file, end: Int64(end))
     }
 
     private func read(_ path: String, limit: Int64) throws(BackupError) -> [UInt8] {
@@ -171,7 +199,7 @@ public struct ArchiveDirectory: Sendable {
         return try self.onDisk { () throws(DiskError) in try file.read(at: 0, count: Int(size)) }
     }
 
-    private func onDisk<Value>(_ body: () throws(DiskError) -> Value) throws(BackupError) -> Value {
+    func onDisk<Value>(_ body: () throws(DiskError) -> Value) throws(BackupError) -> Value {
         do throws(DiskError) { return try body() } catch { throw BackupError(.disk, error.description) }
     }
 }

@@ -12,6 +12,34 @@ public struct TimeMark: Sendable, Hashable {
     }
 }
 
+/// Adds marks to a segment. After an error another takes over.
+public final class TimeMarker {
+    private let file: any DiskFile
+    /// Bytes of whole lines.
+    private var end: Int64
+
+    init(_ file: any DiskFile, end: Int64) {
+        (self.file, self.end) = (file, end)
+    }
+
+    deinit {
+        // Every mark is durable already.
+        try? self.file.close()
+    }
+
+    /// Adds a mark durably.
+    public func add(_ mark: TimeMark) throws(BackupError) {
+        let line = TimeMarkText.line(mark)
+        do throws(DiskError) {
+            try self.file.write(line, at: self.end)
+            try self.file.sync()
+        } catch {
+            throw BackupError(.disk, error.description)
+        }
+        self.end += Int64(line.count)
+    }
+}
+
 /// The file beside an archived segment that holds its time marks: a line each, index, time, and the CRC-32C of both.
 enum TimeMarkText {
     /// No line is longer, in bytes.

@@ -63,6 +63,10 @@ public final class LogArchiver {
     private var began: String?
     /// Whether the archive that is there cannot go on.
     private var mustBegin = false
+    /// What the archives were last reduced to; nil when there may be more to remove.
+    private var retained: KeptSnapshots?
+    /// When the oldest snapshot's last entry was proven to be there.
+    private var proof: TimeMark?
 
     /// - Parameters:
     ///   - root: The directory that holds the cluster's archives.
@@ -91,6 +95,28 @@ public final class LogArchiver {
         }
     }
 
+    /// Removes what no kept snapshot needs: of the archives of the cluster that is followed, and of those of its earlier lives.
+    /// - Returns: The last entry of the oldest kept snapshot of the cluster, and when it is first proven to have been there;
+    ///   nil while that is not known.
+    public func retain(_ kept: KeptSnapshots) throws(ArchiveError) -> TimeMark? {
+        guard let archive = self.archive else { return nil }
+        do {
+            if self.retained != kept {
+                try Retirement(root: self.root, cluster: self.cluster, disk: self.disk).run(kept, live: archive)
+                (self.retained, self.proof) = (kept, nil)
+            }
+            guard let index = kept.oldest[archive.clusterID] else { return nil }
+            if self.proof == nil {
+                self.proof = try archive.directory.proof(of: index).map { TimeMark(index: index, time: $0.time) }
+            }
+            return self.proof
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw ArchiveError("\(error)")
+        }
+    }
+
     /// Lets go of the archive, so that another may go on with it.
     public func close() {
         // All is durable: a file that does not close properly has lost nothing.
@@ -99,7 +125,10 @@ public final class LogArchiver {
     }
 
     private func follow(_ log: String, _ commit: Commit?, _ now: Timestamp) throws -> Progress {
-        if self.follower == nil || self.source != log { try self.attach(to: log, now) }
+        if self.follower == nil || self.source != log {
+            try self.attach(to: log, now)
+            self.retained = nil
+        }
         guard var follower = self.follower, let archive = self.archive else {
             preconditionFailure("attached above")
         }
@@ -115,7 +144,7 @@ public final class LogArchiver {
         }
         try archive.append(committed, now)
         if let commit, commit.index <= archive.position.index { try archive.complete(until: commit.time) }
-        try archive.closeIfDue(now)
+        if try archive.closeIfDue(now) { self.retained = nil }
         return Progress(
             directory: archive.directory.path, clusterID: archive.clusterID, openedAt: archive.beganAt, base: archive.base,
             position: archive.position, commit: self.entries.commit, completeUntil: archive.completeUntil, entries: committed,

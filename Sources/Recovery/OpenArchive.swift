@@ -32,6 +32,9 @@ struct ArchiveLocation: Hashable {
         guard try disk.stat(root) != nil else { return [] }
         return try disk.list(root).compactMap { ArchiveLocation($0) }
     }
+
+    /// The name of a whole archive that is being removed.
+    var removedName: String { ".\(self.name).removed" }
 }
 
 /// An archive that is being written: its newest segment open, those before it closed, each with a manifest.
@@ -39,7 +42,7 @@ final class OpenArchive {
     let directory: ArchiveDirectory
     let clusterID: UInt64
     /// The entry before the first.
-    let base: LogPosition
+    private(set) var base: LogPosition
     private(set) var position: LogPosition
     private(set) var completeUntil: Timestamp?
     private var markedAt: Timestamp?
@@ -51,6 +54,8 @@ final class OpenArchive {
     /// The entry before the open segment's first, and when the segment was begun.
     private var segmentBase: LogPosition
     private var openedAt: Timestamp
+    /// Of the open segment, once it has marks.
+    private var marker: TimeMarker?
 
     /// Segments are cut by this class alone, and grow as they are written.
     private static let configuration = WALConfiguration(segmentBytes: .max, commitIsDurable: true, preallocates: false)
@@ -78,10 +83,7 @@ final class OpenArchive {
         let path = "\(root)/\(location.name)"
         let directory = ArchiveDirectory(path, disk: disk)
         let catalog = try directory.catalog()
-        var head = try LogFollower(path, after: location.base, disk: disk)
-        guard case .snapshot(let base)? = try head.poll(limit: 1).first, base.index == location.base else {
-            throw ArchiveError("\(path): the archive does not say where it begins")
-        }
+        let base = try catalog.start.map { WALSnapshot(index: $0.index, term: $0.term) } ?? Self.base(of: location, path, disk)
         // Each closed segment ends with a snapshot record, so that only what follows it is read again.
         let start = catalog.closed.last.map { WALSnapshot(index: $0.last.index, term: $0.last.term) } ?? base
         let (log, contents) = try WriteAheadLog.open(path, after: start, disk: disk, configuration: Self.configuration)
@@ -102,6 +104,21 @@ final class OpenArchive {
             try self.close(name, now)
             self.segmentBase = self.position
         }
+    }
+
+    /// The entry that an archive of which nothing was removed begins after.
+    private static func base(of location: ArchiveLocation, _ path: String, _ disk: any Disk) throws -> WALSnapshot {
+        var head = try LogFollower(path, after: location.base, disk: disk)
+        guard case .snapshot(let base)? = try head.poll(limit: 1).first, base.index == location.base else {
+            throw ArchiveError("\(path): the archive does not say where it begins")
+        }
+        return base
+    }
+
+    /// Removes segments that hold nothing after an entry.
+    func prune(through index: UInt64) throws {
+        guard try self.directory.prune(through: index) else { return }
+        if let start = try self.directory.catalog().start { self.base = start }
     }
 
     /// Makes committed entries durable and marks when they were seen.
@@ -126,21 +143,26 @@ final class OpenArchive {
     private func mark(_ now: Timestamp) throws {
         // A clock that was set back must not make a later entry seem older.
         let time = max(now, self.markedAt ?? now)
-        try self.directory.mark(TimeMark(index: self.position.index, time: time), in: "\(self.log.segment)")
-        self.markedAt = time
+        let marker = try self.marker ?? self.directory.marker(of: "\(self.log.segment)")
+        self.marker = nil
+        try marker.add(TimeMark(index: self.position.index, time: time))
+        (self.marker, self.markedAt) = (marker, time)
     }
 
     /// Closes the open segment when it is large or old enough, and begins the next.
-    func closeIfDue(_ now: Timestamp) throws {
+    /// - Returns: Whether it was.
+    func closeIfDue(_ now: Timestamp) throws -> Bool {
         let hasEntries = self.position.index > self.segmentBase.index
         let isDue = self.log.segmentSize >= self.settings.segmentBytes || now - self.openedAt >= self.settings.segmentAge
-        guard hasEntries, isDue else { return }
+        guard hasEntries, isDue else { return false }
         let name = "\(self.log.segment)"
         try self.log.append(WALSnapshot(index: self.position.index, term: self.position.term))
         try self.log.cut()
         try self.log.release()
+        self.marker = nil
         try self.close(name, now)
         (self.segmentBase, self.openedAt) = (self.position, now)
+        return true
     }
 
     /// Lets go of the files. What was appended is durable already.

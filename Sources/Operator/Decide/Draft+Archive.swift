@@ -55,6 +55,11 @@ extension Draft {
             snapshot.labels.clusterID == archive.clusterID && snapshot.contents.raftIndex >= archive.base.index
                 && snapshot.contents.raftIndex <= archive.position.index
         }
-        return base.map { RecoveryWindow(earliest: $0.labels.takenAt, latest: latest) }
+        return base.map { snapshot in
+            // The log's own proof is exact: a snapshot begins some time before its last entry is written.
+            let isProven = archive.proof?.index == snapshot.contents.raftIndex
+            let earliest = (isProven ? archive.proof?.time : nil) ?? snapshot.labels.takenAt
+            return RecoveryWindow(earliest: min(earliest, latest), latest: latest)
+        }
     }
 }

@@ -75,7 +75,8 @@ public struct LiveHands: Hands {
         let source = LogArchives.Source(
             cluster: cluster.metadata.name, root: "\(places.backups)/archive",
             log: "\(member.place.dataDirectory)/member/wal", endpoints: running.map(\.place.clientURL),
-            commit: index.map { LogArchiver.Commit(index: $0, at: observedAt) }, maxLag: spec.maxLag)
+            commit: index.map { LogArchiver.Commit(index: $0, at: observedAt) }, maxLag: spec.maxLag,
+            kept: observed.snapshots.flatMap(KeptSnapshots.init))
         return await self.archives.follow(cluster.storeKey, source, self.connector)
     }
 
@@ -115,5 +116,18 @@ public struct LiveHands: Hands {
         let connection = self.connector.connect(to: [place.clientURL], timeout: Self.probeTimeout)
         guard let list = try? await connection.memberList(MemberListRequest(linearizable: true)) else { return nil }
         return Membership(clusterID: list.header.clusterID, members: list.members.sorted { $0.id < $1.id })
+    }
+}
+
+extension KeptSnapshots {
+    /// Nil where there are none, or one of them cannot be read: it may be the oldest.
+    fileprivate init?(_ listing: SnapshotListing) {
+        guard listing.damaged.isEmpty, let first = listing.snapshots.first else { return nil }
+        var oldest: [UInt64: UInt64] = [:]
+        for snapshot in listing.snapshots {
+            guard let id = UInt64(snapshot.labels.clusterID, radix: 16) else { return nil }
+            oldest[id] = min(oldest[id] ?? .max, snapshot.contents.raftIndex)
+        }
+        self.init(oldest: oldest, since: first.labels.takenAt)
     }
 }

@@ -37,6 +37,8 @@ public final class LogArchives: Sendable {
         /// What that member said of its log, if it leads.
         var commit: LogArchiver.Commit?
         var maxLag: Duration
+        /// What is to stay in the archives; nil while that is not certain.
+        var kept: KeptSnapshots?
     }
 
     public init(disk: any Disk, clock: any WallClock) {
@@ -93,20 +95,34 @@ public final class LogArchives: Sendable {
         }
     }
 
-    /// Follows the watch stream. Where it breaks off it goes on from the next revision; where that is compacted, anew.
+    /// Follows the watch stream in strides: each is told what happened since the last in few responses, and is ended once it
+    /// was told all. Following it as it goes costs a response for every write, and many times what the archive costs.
     private static func listen(
         _ follower: LogArchiveFollower, _ connector: any EtcdConnector, _ clock: any WallClock
     ) async {
         while !Task.isCancelled {
             if let (endpoints, revision) = await follower.nextWatch() {
-                let request = WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: revision)
-                let connection = connector.connect(to: endpoints, timeout: .seconds(5))
-                // Whatever ends the stream, the next one begins where this one came to.
-                try? await connection.watch(request) { response in
-                    await follower.told(response, at: clock.now())
-                }
+                let request = WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: revision, fragment: true)
+                await Self.stride(request, connector.connect(to: endpoints, timeout: .seconds(5)), follower, clock)
             }
             try? await clock.sleep(for: .seconds(1))
+        }
+    }
+
+    private static func stride(
+        _ request: WatchCreateRequest, _ connection: any EtcdConnection, _ follower: LogArchiveFollower, _ clock: any WallClock
+    ) async {
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Whatever ends the stream, the next one begins where this one came to.
+                try? await connection.watch(request) { response in
+                    if await follower.told(response, at: clock.now()) { end.finish() }
+                }
+                end.finish()
+            }
+            for await _ in ends {}
+            group.cancelAll()
         }
     }
 }
@@ -120,6 +136,9 @@ actor LogArchiveFollower {
     private var agreement = WatchAgreement()
     /// The revision that the watch stream goes on from; 0 for the next that comes.
     private var nextRevision: Int64 = 0
+    /// The revision at which the stream that runs now has told all; and what it told of a revision that is not whole yet.
+    private var goal: Int64 = 0
+    private var events: [WatchEvent] = []
     /// Whether the archive has caught up, so that all that the stream tells from now on is to come.
     private var isReady = false
     private var observation: ArchiveObservation?
@@ -150,7 +169,8 @@ actor LogArchiveFollower {
         do throws(ArchiveError) {
             let progress = try self.archiver.round(
                 following: self.source.log, commit: self.source.commit, now: now)
-            self.note(progress)
+            let proof = try self.source.kept.map { kept throws(ArchiveError) in try self.archiver.retain(kept) }
+            self.note(progress, proof ?? nil)
             return progress.position.index < progress.commit ? .zero : pause
         } catch {
             if self.observation == nil {
@@ -162,12 +182,12 @@ actor LogArchiveFollower {
         }
     }
 
-    private func note(_ progress: LogArchiver.Progress) {
+    private func note(_ progress: LogArchiver.Progress, _ proof: TimeMark?) {
         var observation = ArchiveObservation(
             base: progress.base, position: progress.position, clusterID: String(progress.clusterID, radix: 16),
             openedAt: progress.openedAt)
         (observation.completeUntil, observation.began) = (progress.completeUntil, progress.began)
-        observation.disagreement = self.observation?.disagreement
+        (observation.disagreement, observation.proof) = (self.observation?.disagreement, proof)
         if progress.position.index >= progress.commit { self.isReady = true }
         do throws(WatchAgreement.Disagreement) {
             if self.isReady { try self.agreement.add(progress.entries, completeUntil: progress.completeUntil) }
@@ -183,13 +203,24 @@ actor LogArchiveFollower {
         return (self.source.endpoints, self.nextRevision)
     }
 
-    func told(_ response: WatchResponse, at time: Timestamp) {
+    /// Takes what the stream tells.
+    /// - Returns: Whether that was all there was when it began.
+    func told(_ response: WatchResponse, at time: Timestamp) -> Bool {
+        if response.created {
+            (self.goal, self.events) = (response.header.revision, [])
+            if self.nextRevision == 0 { self.nextRevision = self.goal + 1 }
+            return self.nextRevision > self.goal
+        }
         if response.canceled {
             // History was compacted in between: what was missed cannot be compared any more.
             (self.nextRevision, self.agreement) = (0, WatchAgreement())
-            return
+            return true
         }
-        self.agreement.add(response.events, at: time)
-        if let last = response.events.last { self.nextRevision = last.kv.modRevision + 1 }
+        self.events += response.events
+        guard !response.fragment else { return false }
+        self.agreement.add(self.events, at: time)
+        if let last = self.events.last { self.nextRevision = last.kv.modRevision + 1 }
+        self.events = []
+        return self.nextRevision > self.goal
     }
 }

@@ -115,7 +115,8 @@ public struct RecoverySource: Sendable, Hashable {
             guard !isOther else { return ([path], false) }
             var paths = names.filter { $0.hasSuffix(".snapshot") }.map { "\(trimmed)/\($0)" }
             if try disk.stat("\(trimmed)/archive")?.isDirectory == true {
-                for name in try disk.list("\(trimmed)/archive") {
+                // A hidden one is being removed.
+                for name in try disk.list("\(trimmed)/archive") where !name.hasPrefix(".") {
                     let archive = "\(trimmed)/archive/\(name)"
                     guard try disk.stat(archive)?.isDirectory == true else { continue }
                     if try disk.list(archive).contains(where: { SegmentName($0) != nil }) { paths.append(archive) }
