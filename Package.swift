@@ -168,8 +168,8 @@ let package = Package(
         tests(
             "OperatorTests",
             [
-                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
-                "Operator", log,
+                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "WriteAheadLog", "Runtimes", "Reconcile",
+                "EmbeddedStore", "Recovery", "Operator", log,
             ]),
         tests("SimulationTests", ["Platform", "EtcdWire", "Store", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),

@@ -114,18 +114,18 @@ enum CreateBenchmark: Benchmark {
     }
 }
 
-private func absolute(_ path: String) -> String {
+func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
 }
 
 /// Seconds since the epoch of RFC 3339 with a fraction.
-private func seconds(_ text: String) -> Double? {
+func seconds(_ text: String) -> Double? {
     let parts = text.dropLast().split(separator: ".")
     guard let whole = ISO8601DateFormatter().date(from: parts[0] + "Z") else { return nil }
     return whole.timeIntervalSince1970 + (parts.count > 1 ? Double("0." + parts[1]) ?? 0 : 0)
 }
 
-private func launch(_ program: String, _ arguments: [String]) throws -> Process {
+func launch(_ program: String, _ arguments: [String]) throws -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
@@ -135,12 +135,12 @@ private func launch(_ program: String, _ arguments: [String]) throws -> Process 
     return process
 }
 
-private func end(_ process: Process) {
+func end(_ process: Process) {
     process.terminate()
     process.waitUntilExit()
 }
 
-private func output(_ program: String, _ arguments: [String]) throws -> [String: Any]? {
+func output(_ program: String, _ arguments: [String]) throws -> [String: Any]? {
     let process = Process()
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: program)
