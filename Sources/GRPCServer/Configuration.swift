@@ -33,6 +33,8 @@ public struct GRPCServerConfiguration: Sendable {
         public var connectionWindow = 1 << 20
         /// Memory for the requests of a connection that are larger than a stream's window; a request waits for its share.
         public var requestBudget = 16 << 20
+        /// Answers that wait for a client to read them; beyond it, a connection's new calls are refused.
+        public var maxQueuedBytes = 256 << 20
         /// What is handed to the socket ahead of the client's reading.
         public var outputMark = 256 << 10
         /// Answers to a client's own control frames that it does not read.

@@ -54,6 +54,8 @@ struct Flood: Sendable, CustomStringConvertible {
             name: "DATA on a closed stream", prepare: [.headers(1, Self.request), .reset(1)], frames: { _ in [.data(1, [1])] },
             limit: Self.limits.controlBurst),
         Flood(
+            name: "settings in one frame", frames: { _ in [.settings((0..<40).map { (4, $0) })] }, limit: 0),
+        Flood(
             name: "CONTINUATION", prepare: [.headers(1, [], flags: 0)], frames: { _ in [.continuation(1, [0x82], end: false)] },
             limit: 16),
         Flood(
@@ -98,6 +100,25 @@ struct FloodTests {
         while connection.failure == nil { _ = connection.events(WireFrame.ping().bytes) }
         #expect(connection.failure?.code == .enhanceYourCalm)
         #expect((30_000...31_000).contains(connection.output.readableBytes))
+    }
+
+    @Test("Answers that wait for a client's windows do not pile up: it gets no more calls")
+    func unread() {
+        var limits = GRPCServerConfiguration.Limits()
+        limits.maxQueuedBytes = 100_000
+        var connection = HTTP2Connection.open(limits)
+        _ = connection.events(WireFrame.settings([(4, 0)]).bytes)
+        var served: UInt32 = 0
+        while connection.events(WireFrame.headers(served * 2 + 1, Client.request(), end: true).bytes).count == 1 {
+            connection.send(
+                StreamKey(slot: served, generation: 0), body: ByteBuffer(repeating: 1, count: 30_000),
+                trailers: ResponseBlocks.ok)
+            served += 1
+        }
+        #expect(served == 4 && connection.takeFrames().last == .reset(9, HTTP2ErrorCode.refusedStream.rawValue))
+        _ = connection.events(WireFrame.window(1, 30_000).bytes + WireFrame.reset(3).bytes)
+        #expect(connection.queued == 60_000)
+        #expect(connection.events(WireFrame.headers(11, Client.request(), end: true).bytes).count == 1)
     }
 
     @Test("A header of 16 MiB, and a bomb of references to a large entry, are not unpacked")

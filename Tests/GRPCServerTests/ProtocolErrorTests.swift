@@ -135,7 +135,8 @@ struct ProtocolCase: Sendable, CustomStringConvertible {
             .stream(1, .protocolError)),
         Self(
             "8.1.1 body of its length",
-            [.headers(1, Client.request("/a/b", [("content-length", "3")])), .data(1, [1]), .data(1, [2, 3], end: true)], .fine),
+            [.headers(1, Client.request("/a/b", [("content-length", "3")])), .data(1, [1]), .data(1, [2, 3], end: true)],
+            .fine),
         Self("8.1 trailers", [Self.open, .headers(1, Client.block([("x", "1")]), end: true)], .fine),
         Self("8.1 trailers that do not end", [Self.open, .headers(1, Client.block([("x", "1")]))], .stream(1, .protocolError)),
         Self(

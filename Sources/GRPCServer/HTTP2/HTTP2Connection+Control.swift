@@ -2,6 +2,7 @@ internal import NIOCore
 
 extension HTTP2Connection {
     private static let drainPing: UInt64 = 0x7175_6F72_6472_616E
+    private static let maxSettings = 32
     private static let keepalivePing: UInt64 = 0x7175_6F72_6C69_7665
 
     mutating func priority(_ header: Frame.Header) throws(HTTP2Error) {
@@ -24,8 +25,7 @@ extension HTTP2Connection {
         }
         guard self.resets.take(at: self.now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams are reset") }
         let key = self.streams.key(slot)
-        self.recent.insert(header.stream, byUs: false)
-        self.streams.close(slot)
+        self.close(slot, byUs: false)
         return .reset(key, HTTP2ErrorCode(rawValue: word) ?? .cancel)
     }
 
@@ -36,6 +36,8 @@ extension HTTP2Connection {
             return try self.spendControl("acknowledgements")
         }
         guard header.length % 6 == 0 else { throw HTTP2Error(.frameSizeError, "SETTINGS of \(header.length) bytes") }
+        // Each may touch every stream; there are six to set.
+        guard header.length <= 6 * Self.maxSettings else { throw HTTP2Error(.enhanceYourCalm, "too many settings") }
         try self.spendControl("SETTINGS frames")
         var payload = payload
         while let (id, value) = payload.readMultipleIntegers(as: (UInt16, UInt32).self) {

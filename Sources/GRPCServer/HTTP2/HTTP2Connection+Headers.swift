@@ -52,7 +52,7 @@ extension HTTP2Connection {
             try self.refuse(stream, .refusedStream)
             return nil
         }
-        guard self.streams.count < self.limits.maxConcurrentStreams else {
+        guard self.streams.count < self.limits.maxConcurrentStreams, self.queued <= self.limits.maxQueuedBytes else {
             try self.refuse(stream, .refusedStream)
             return nil
         }

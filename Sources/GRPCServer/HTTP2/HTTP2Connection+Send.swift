@@ -38,8 +38,7 @@ extension HTTP2Connection {
     mutating func reset(_ key: StreamKey, _ code: HTTP2ErrorCode) {
         guard self.failure == nil, let slot = self.streams.slot(key) else { return }
         self.output.writeReset(self.streams[slot].id, code)
-        self.recent.insert(self.streams[slot].id, byUs: true)
-        self.streams.close(slot)
+        self.close(slot, byUs: true)
     }
 
     /// Bytes that wait on a stream.
@@ -67,6 +66,7 @@ extension HTTP2Connection {
         }
         self.enqueue(slot, lead, body)
         self.streams[slot].queued += total
+        self.queued += total
         self.makeReady(slot)
         self.pump()
     }
@@ -140,6 +140,7 @@ extension HTTP2Connection {
         guard left > 0 else { return }
         self.output.writeFrameHeader(.data, [], stream: self.streams[slot].id, length: left)
         self.streams[slot].queued -= left
+        self.queued -= left
         self.streams[slot].sendWindow -= left
         self.sendWindow -= left
         // A frame of some size is work worth a window update or two; many tiny ones are the client's doing.
@@ -161,7 +162,6 @@ extension HTTP2Connection {
         self.output.writeHeaders(trailers, stream: id, endStream: true, maxFrameSize: self.peerMaxFrame)
         let isRemoteClosed = self.streams[slot].isRemoteClosed
         if !isRemoteClosed { self.output.writeReset(id, .noError) }
-        self.recent.insert(id, byUs: !isRemoteClosed)
-        self.streams.close(slot)
+        self.close(slot, byUs: !isRemoteClosed)
     }
 }

@@ -69,6 +69,8 @@ struct HTTP2Connection {
     var sendWindow = Frame.defaultWindow
     var peerInitialWindow = Frame.defaultWindow
     var peerMaxFrame = Frame.defaultMaxSize
+    /// Bytes that wait on all streams.
+    var queued = 0
     /// Streams with something to send and a window to send it in.
     var ready: [StreamKey] = []
     var readyHead = 0
@@ -235,9 +237,16 @@ struct HTTP2Connection {
         guard self.resets.take(at: self.now) else { throw HTTP2Error(.enhanceYourCalm, "too many broken streams") }
         let key = self.streams.key(slot)
         self.output.writeReset(self.streams[slot].id, code)
-        self.recent.insert(self.streams[slot].id, byUs: true)
-        self.streams.close(slot)
+        self.close(slot, byUs: true)
         return .reset(key, code)
+    }
+
+    /// Forgets a stream, and what was still to be sent on it.
+    /// - Parameter byUs: Whether the peer may not know yet that it is closed.
+    mutating func close(_ slot: Int, byUs: Bool) {
+        self.recent.insert(self.streams[slot].id, byUs: byUs)
+        self.queued -= self.streams[slot].queued
+        self.streams.close(slot)
     }
 
     /// Refuses a stream that is not open.

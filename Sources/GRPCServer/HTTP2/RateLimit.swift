@@ -12,7 +12,7 @@ struct RateLimit {
 
     init(burst: Int, perSecond: Int, now: NIODeadline) {
         self.burst = Int64(clamping: min(burst, 1_000_000_000)) * Self.unit
-        self.perSecond = Int64(clamping: min(perSecond, 1_000_000_000))
+        self.perSecond = Int64(clamping: min(perSecond, 100_000_000))
         self.left = self.burst
         self.filledAt = now
     }
