@@ -173,7 +173,7 @@ let package = Package(
             ]),
         tests("SimulationTests", ["Platform", "EtcdWire", "Store", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
-        tests("PeerTests", ["Platform", "EtcdWire", "TestSupport"]),
+        tests("PeerTests", ["Platform", "EtcdWire", "Store", "Member", "TestSupport"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),

@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 
 /// Two real members, and a third that joins, that reach each other through recorders alone.
@@ -63,15 +62,16 @@ final class RecordedCluster {
     /// Puts through a member, by the JSON gateway.
     func put(_ member: Int, _ key: String, _ value: String) throws {
         let body = "{\"key\":\"\(Self.base64(key))\",\"value\":\"\(Self.base64(value))\"}"
-        let answer = try Loopback.post("/v3/kv/put", body, port: self.members[member].clientPort)
-        guard answer.contains(" 200 OK") else { throw TestSupportError("put: \(answer)") }
+        let answer = try Loopback.exchange("POST", "/v3/kv/put", body: body, port: self.members[member].clientPort)
+        guard answer.status == 200 else { throw TestSupportError("put: \(answer.body)") }
     }
 
     /// Waits until the third member has what the first has.
     func waitUntilEqual() async throws {
         let key = "{\"key\":\"AA==\",\"range_end\":\"AA==\",\"count_only\":true,\"serializable\":true}"
         func count(_ member: Int) throws -> Substring? {
-            try Loopback.post("/v3/kv/range", key, port: self.members[member].clientPort).split(separator: "\"count\":").last
+            try Loopback.exchange("POST", "/v3/kv/range", body: key, port: self.members[member].clientPort)
+                .body.split(separator: "\"count\":").last
         }
         let wanted = try count(0)
         try await poll(within: .seconds(30), "all members are equal") { try count(2) == wanted ? () : nil }
@@ -93,37 +93,5 @@ final class RecordedCluster {
             let digits = (0..<4).map { alphabet[number >> (18 - 6 * $0) & 63] }
             return String(digits.prefix(part.count + 1)) + String(repeating: "=", count: 3 - part.count)
         }.joined()
-    }
-}
-
-extension Loopback {
-    /// The answer to a POST of JSON, head and body.
-    static func post(_ path: String, _ body: String, port: Int) throws -> String {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { throw TestSupportError("socket: errno \(errno)") }
-        defer { close(socket) }
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
-        unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe connect(socket, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        let head = "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
-        let request = Array((head + body).utf8)
-        guard connected == 0, unsafe send(socket, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-            throw TestSupportError("\(path): errno \(errno)")
-        }
-        var answer: [UInt8] = []
-        var part = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe recv(socket, &part, part.count, 0)
-            guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
-            answer += part[..<count]
-        }
     }
 }

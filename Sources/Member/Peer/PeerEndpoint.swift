@@ -172,7 +172,7 @@ public struct PeerEndpoint: Sendable, Hashable {
         case PeerPath.version:
             return try only("GET", .version)
         case PeerPath.leases, PeerPath.leasesInternal:
-            guard request.method == "POST" else { throw PeerRefusal(405, "Method not allowed") }
+            guard request.method == "POST" else { throw PeerRefusal(405, "Method Not Allowed") }
             return request.path == PeerPath.leases ? .leases : .leasesInternal
         case PeerPath.downgradeEnabled:
             return try only("GET", .downgradeEnabled, telling: self.clusterID)
