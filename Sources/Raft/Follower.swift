@@ -4,14 +4,14 @@ internal import EtcdWire
 extension RaftNode {
     mutating func receiveFromLeader(_ message: RaftMessage) throws(RaftRefusal) {
         switch message.kind {
-        case .append: try self.receiveAppend(message)
+        case .append: self.receiveAppend(message)
         case .heartbeat: try self.receiveHeartbeat(message)
         case .snapshot: self.receiveSnapshot(message)
         default: preconditionFailure("\(message.kind) is nothing a leader says")
         }
     }
 
-    private mutating func receiveAppend(_ message: RaftMessage) throws(RaftRefusal) {
+    private mutating func receiveAppend(_ message: RaftMessage) {
         var response = RaftMessage(.appendResponse, to: message.from)
         if message.index < self.log.committed {
             response.index = self.log.committed
@@ -25,10 +25,8 @@ extension RaftNode {
             (response.rejectHint, response.logTerm) = (hint.index, hint.term)
             return self.send(response)
         }
+        // All of them are after what is committed, so none that is can be replaced.
         if let conflict = self.log.conflict(with: message.entries) {
-            guard conflict > self.log.committed else {
-                throw RaftRefusal(.impossible("entry \(conflict) differs from the one committed here"))
-            }
             self.log.append(message.entries.dropFirst(Int(conflict - message.index - 1)))
         }
         let last = message.index + UInt64(message.entries.count)

@@ -40,7 +40,7 @@ struct RaftLog {
     /// Nil before the snapshot and after the last entry.
     func term(at index: UInt64) -> UInt64? {
         if let term = self.unstable.term(at: index) { return term }
-        guard index + 1 >= self.firstIndex, index <= self.lastIndex else { return nil }
+        guard index <= self.lastIndex, index + 1 >= self.firstIndex else { return nil }
         return self.storage.term(at: index)
     }
 

@@ -48,6 +48,7 @@ final class ScenarioWorld {
     private func perform(_ line: inout Command) throws {
         switch try line.word() {
         case "start": try self.start(&line)
+        case "restart": for id in try line.ids() { try self.restart(self.member(id)) }
         case "campaign": try self.act(line.id()) { $0.campaign() }
         case "tick":
             let (id, count) = (try line.id(), try line.id())
@@ -168,6 +169,16 @@ final class ScenarioWorld {
                 try node.proposeConfChange(whole)
             }
         }
+    }
+
+    /// Begins a member again from what it has stored.
+    private func restart(_ member: Member) throws {
+        guard var configuration = member.node?.configuration else { return }
+        (member.appends, member.applies) = ([], [])
+        configuration.applied = member.state.metadata.index
+        let node = try RaftNode(configuration: configuration, storage: member)
+        member.node = node
+        self.trace.append("\(node.id) begins in term \(node.term), commit \(node.committed), last \(node.lastIndex)")
     }
 
     private func roles() {
