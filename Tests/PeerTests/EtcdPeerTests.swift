@@ -21,6 +21,11 @@ struct EtcdPeerTests {
         #expect(String(decoding: told.json(), as: UTF8.self) == text)
         let health = try Loopback.exchange("GET", "/raft/probing", port: etcd.peerPort)
         #expect(try PeerHealth(json: Array(health.body.utf8)).isOK)
+        let asked = String(decoding: PeerHashKV.request(revision: 1), as: UTF8.self)
+        let hash = try Loopback.exchange("GET", PeerPath.hashKV, body: asked, port: etcd.peerPort)
+        let read = try PeerHashKV.read(Array(hash.body.utf8))
+        #expect(String(decoding: PeerHashKV.json(read), as: UTF8.self) == hash.body)
+        #expect(read.header.revision == 1 && read.hash != 0)
 
         let endpoint = PeerEndpoint(
             clusterID: try #require(members.headers["x-etcd-cluster-id"].flatMap { PeerHeaders.id($0) }), memberID: own.id,

@@ -1,3 +1,4 @@
+public import EtcdWire
 public import Platform
 public import Store
 internal import YAML
@@ -90,12 +91,72 @@ public struct PeerHealth: Sendable, Hashable {
     }
 }
 
+/// `GET /members/hashkv`, a request with a body: the hash of a peer's keys at a revision, to be compared.
+public enum PeerHashKV {
+    /// - Parameter revision: 0 for the peer's latest.
+    public static func request(revision: Int64) -> [UInt8] {
+        var mapping = Mapping()
+        if revision != 0 { mapping["revision"] = .int(revision) }
+        return Node.mapping(mapping).json()
+    }
+
+    /// The revision that is asked for.
+    public static func read(request json: [UInt8]) throws(PeerDocumentError) -> Int64 {
+        let node = try PeerDocumentError.node(json, "hashkv request")
+        guard node.mapping != nil else { throw PeerDocumentError("hashkv request", "no object") }
+        return try PeerDocumentError.number(node, "revision")
+    }
+
+    /// The bytes that etcd writes: what is zero is left out.
+    public static func json(_ response: HashKVResponse) -> [UInt8] {
+        func set(_ mapping: inout Mapping, _ name: String, _ number: some BinaryInteger) {
+            if number != 0 { mapping[name] = .int(number) }
+        }
+        var header = Mapping()
+        set(&header, "cluster_id", response.header.clusterID)
+        set(&header, "member_id", response.header.memberID)
+        set(&header, "revision", response.header.revision)
+        set(&header, "raft_term", response.header.raftTerm)
+        var mapping = Mapping()
+        mapping["header"] = .mapping(header)
+        set(&mapping, "hash", response.hash)
+        set(&mapping, "compact_revision", response.compactRevision)
+        set(&mapping, "hash_revision", response.hashRevision)
+        return Node.mapping(mapping).json()
+    }
+
+    public static func read(_ json: [UInt8]) throws(PeerDocumentError) -> HashKVResponse {
+        let node = try PeerDocumentError.node(json, "hashkv")
+        guard node.mapping != nil else { throw PeerDocumentError("hashkv", "no object") }
+        var response = HashKVResponse()
+        if let header = node["header"] {
+            response.header.clusterID = try PeerDocumentError.number(header, "cluster_id")
+            response.header.memberID = try PeerDocumentError.number(header, "member_id")
+            response.header.revision = try PeerDocumentError.number(header, "revision")
+            response.header.raftTerm = try PeerDocumentError.number(header, "raft_term")
+        }
+        response.hash = try PeerDocumentError.number(node, "hash")
+        response.compactRevision = try PeerDocumentError.number(node, "compact_revision")
+        response.hashRevision = try PeerDocumentError.number(node, "hash_revision")
+        return response
+    }
+}
+
 /// A document of a peer is not what it should be.
 public struct PeerDocumentError: Error, Hashable, CustomStringConvertible {
     public var description: String
 
     init(_ what: String, _ problem: String) {
         self.description = "a peer's \(what): \(problem)"
+    }
+
+    /// A number of an object; 0 when it has none.
+    static func number<Number: FixedWidthInteger>(_ node: Node, _ name: String) throws(PeerDocumentError) -> Number {
+        guard let value = node[name], !value.isNull else { return 0 }
+        guard let number = value.int.flatMap({ Number(exactly: $0) }) else {
+            throw PeerDocumentError("document", "\(name) is no number that fits")
+        }
+        return number
     }
 
     static func node(_ json: [UInt8], _ what: String) throws(PeerDocumentError) -> Node {

@@ -163,6 +163,16 @@ struct PeerEndpointTests {
         let health = PeerHealth(now: Timestamp(nanoseconds: 1_700_000_000_012_345_678))
         #expect(String(decoding: health.json(), as: UTF8.self) == #"{"OK":true,"Now":"2023-11-14T22:13:20.012345678Z"}"# + "\n")
         #expect(try PeerHealth(json: health.json()) == health)
+        var hash = HashKVResponse()
+        hash.header = ResponseHeader(clusterID: .max, memberID: 1, revision: 7, raftTerm: 2)
+        (hash.hash, hash.compactRevision, hash.hashRevision) = (.max, -1, 7)
+        #expect(try PeerHashKV.read(PeerHashKV.json(hash)) == hash)
+        #expect(try PeerHashKV.read(request: PeerHashKV.request(revision: 7)) == 7)
+        #expect(try PeerHashKV.read(request: Array("{}".utf8)) == 0)
+        for text in ["", "[]", #"{"revision":"x","hash":"x"}"#, #"{"revision":1e30,"hash":-1}"#] {
+            #expect(throws: PeerDocumentError.self) { try PeerHashKV.read(request: Array(text.utf8)) }
+            #expect(throws: PeerDocumentError.self) { try PeerHashKV.read(Array(text.utf8)) }
+        }
         for text in ["", "{", "[]", "{}", "[1]", #"[{"id":"x"}]"#, #"{"OK":true,"Now":"x"}"#, #"{"etcdserver":1}"#] {
             let bytes = Array(text.utf8)
             #expect(throws: PeerDocumentError.self) { try PeerVersion(json: bytes) }
