@@ -31,7 +31,10 @@ let package = Package(
     name: "quorate",
     products: [
         .executable(name: "quorate", targets: ["quorate"]),
-        .library(name: "QuorateRooms", targets: ["Platform", "EtcdWire", "Bolt", "Store", "EmbeddedStore", "Operator", "Simulation"]),
+        .library(
+            name: "QuorateRooms",
+            targets: ["Platform", "EtcdWire", "Bolt", "Store", "EmbeddedStore", "Operator", "Simulation"]),
+        .library(name: "QuorateMutations", targets: ["Platform", "Mutations"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -128,6 +131,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "Mutations",
+            dependencies: ["Platform", "EtcdWire", "Bolt", "WriteAheadLog", "Store", "Recovery", crypto],
+            path: "Tests/Mutations", swiftSettings: settings),
         tests(
             "EtcdClientTests",
             [
@@ -163,7 +170,10 @@ let package = Package(
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests(
             "RecoveryTests",
-            ["Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", "Recovery", "TestSupport"]),
+            [
+                "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", "Recovery", "Mutations",
+                "TestSupport",
+            ]),
         tests("MemberTests", ["Platform", "EtcdWire", "Raft", "Store", "Member", "TestSupport"]),
         tests(
             "OperatorTests",

@@ -66,7 +66,7 @@ extension OpenedFile {
     init(_ file: any DiskFile, path: String) throws(BoltError) {
         guard try onDisk(path, { () throws(DiskError) in try file.tryFlock() }) else { throw BoltError.inUse(path) }
         let size = try onDisk(path) { () throws(DiskError) in try file.size() }
-        let meta = try BoltFile.findMeta(file, size: size)
+        let meta = try BoltFile.findMeta(file, size: size).meta
         let needed = Int64(meta.highWaterMark) * Int64(meta.pageSize)
         guard needed <= size else {
             throw BoltError(

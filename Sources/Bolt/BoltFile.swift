@@ -18,6 +18,10 @@ public final class BoltFile {
     /// Bytes of the image; of the file, unless a limit was given.
     public let size: Int64
 
+    /// What is wrong with one meta page, where the other stands in for it. It may be of the transaction before, whose pages
+    /// later ones were free to write over.
+    public let metaProblem: BoltError?
+
     private let file: any DiskFile
     private var cache: PageCache
 
@@ -34,7 +38,7 @@ public final class BoltFile {
         } catch {
             throw BoltError(file: file.path, offset: 0, what: error.description, cause: error)
         }
-        self.meta = try Self.findMeta(file, size: self.size)
+        (self.meta, self.metaProblem) = try Self.findMeta(file, size: self.size)
         guard Int64(self.meta.highWaterMark) * Int64(self.meta.pageSize) <= self.size else {
             throw BoltError(
                 file: file.path, offset: self.size,
@@ -47,22 +51,38 @@ public final class BoltFile {
         BoltBucket(file: self, content: .page(self.meta.root, referredFrom: 0), sequence: self.meta.sequence)
     }
 
-    static func findMeta(_ file: any DiskFile, size: Int64) throws(BoltError) -> BoltMeta {
+    static func findMeta(_ file: any DiskFile, size: Int64) throws(BoltError) -> (meta: BoltMeta, problem: BoltError?) {
         let first = try self.meta(file, id: 0, at: 0, size: size)
         var found: [BoltMeta] = []
+        var problem: BoltMeta.Reading? = first
         // The second stands one page in; where the first does not tell how far that is, every page size is tried.
         var sizes = BoltMeta.pageSizes
         if case .meta(let meta) = first {
             found.append(meta)
             sizes = [meta.pageSize]
+            problem = nil
         }
         for pageSize in sizes {
             let second = try self.meta(file, id: 1, at: Int64(pageSize), size: size)
-            guard case .meta(let meta) = second, meta.pageSize == pageSize else { continue }
+            guard case .meta(let meta) = second, meta.pageSize == pageSize else {
+                if found.count == 1 { problem = second }
+                continue
+            }
             found.append(meta)
             break
         }
-        if let newest = found.max(by: { $0.transactionID < $1.transactionID }) { return newest }
+        if let newest = found.max(by: { $0.transactionID < $1.transactionID }) {
+            guard let problem else { return (newest, nil) }
+            var error = BoltError(file: file.path, offset: 0, what: "")
+            switch problem {
+            case .invalid(let offset, let what): (error.offset, error.what) = (offset, what)
+            case .meta(let meta):
+                error.offset = Int64(newest.pageSize) + 24
+                error.what = "meta page 1 has page size \(meta.pageSize), not \(newest.pageSize)"
+            }
+            error.what += "; the other one is of transaction \(newest.transactionID), and may be an older state"
+            return (newest, error)
+        }
         guard case .invalid(let offset, let what) = first else { preconditionFailure("a valid meta page was found") }
         throw BoltError(file: file.path, offset: offset, what: "\(what), and no second meta page stands in for it")
     }

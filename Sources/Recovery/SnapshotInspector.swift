@@ -41,6 +41,7 @@ public enum SnapshotInspector {
             let file = try disk.open(path, .read)
             defer { try? file.close() }
             let bolt = try BoltFile(file, size: SnapshotFile.imageSize(ofFile: try file.size()))
+            if let problem = bolt.metaProblem { throw problem }
             return try self.contents(of: bolt, progress: progress)
         } catch let error as BoltError {
             throw BackupError(error.cause == nil ? .damaged : .disk, error.description)

@@ -53,6 +53,27 @@ enum Frame {
         return (start..<start + Int(length), end)
     }
 
+    /// Bytes of a frame with this length field, itself included; nil where no writer writes such a field.
+    static func frameLength(_ field: UInt64) -> Int? {
+        let (top, length) = (Int(field >> 56), Int(field & 0x00FF_FFFF_FFFF_FFFF))
+        let padding = top & 7
+        guard top == 0 || top & 0xF8 == 0x80 && padding > 0, length > 0, (length + padding) & 7 == 0 else { return nil }
+        return self.headerBytes + length + padding
+    }
+
+    /// The length field that the record at an offset should have, by what it says itself of its data; nil where it is none.
+    static func lengthField(ofRecordAt offset: Int, in bytes: [UInt8]) -> UInt64? {
+        var reader = VarintReader(bytes, offset..<bytes.count)
+        guard let kind = reader.field(0x08), reader.field(0x10) != nil else { return nil }
+        var end = reader.place
+        if kind != UInt64(WALRecord.Kind.crc.rawValue) {
+            guard let count = reader.field(0x1A), count <= UInt64(bytes.count - reader.place) else { return nil }
+            end = reader.place + Int(count)
+        }
+        let (length, padding) = (end - offset, -(end - offset) & 7)
+        return UInt64(length) | (padding == 0 ? 0 : UInt64(0x80 | padding) << 56)
+    }
+
     /// The record of a frame, or nil where the bytes are not one in the form every writer of logs gives it: kind, checksum,
     /// data, each in its shortest encoding. No checksum covers the first two, so that strictness stands in for one.
     static func record(_ range: Range<Int>, _ bytes: [UInt8], end: Int) -> Record? {

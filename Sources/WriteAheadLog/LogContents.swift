@@ -56,10 +56,14 @@ struct LogBuilder {
         }
     }
 
-    /// - Parameter directory: Named where the log as a whole is at fault.
-    func finish(_ directory: String) throws(WALError) -> LogContents {
+    /// - Parameters:
+    ///   - file: The last segment.
+    ///   - offset: Where its last record ends.
+    func finish(_ file: String, at offset: Int64) throws(WALError) -> LogContents {
         if let start, !self.hasStart {
-            throw WALError(.snapshotNotFound, directory, "the log has no record of the snapshot at index \(start.index)")
+            throw WALError(
+                .snapshotNotFound, file, at: offset,
+                "the log ends here, and has no record of the snapshot at index \(start.index)")
         }
         return self.contents
     }

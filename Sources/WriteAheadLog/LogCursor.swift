@@ -53,6 +53,9 @@ public struct LogCursor: Sendable {
     /// How the log ends, once ``next()`` has returned nil.
     public private(set) var end: LogEnd?
 
+    /// The segment being read, and where in it the last good record ends.
+    var place: (file: String, offset: Int64) { (self.window?.path ?? self.directory, Int64(self.offset)) }
+
     /// - Parameter names: Segments without a gap between them.
     init(_ names: [SegmentName], in directory: String, disk: any Disk, _ configuration: WALConfiguration) {
         (self.names, self.directory, self.disk, self.configuration) = (names, directory, disk, configuration)

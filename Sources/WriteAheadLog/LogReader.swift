@@ -11,7 +11,7 @@ public enum LogReader {
         var builder = LogBuilder(after: snapshot)
         var cursor = try self.cursor(directory, from: snapshot, disk: disk, configuration: configuration)
         while let item = try cursor.next() { try builder.add(item, directory) }
-        return try builder.finish(directory)
+        return try builder.finish(cursor.place.file, at: cursor.place.offset)
     }
 
     /// The records of a log, one after another.

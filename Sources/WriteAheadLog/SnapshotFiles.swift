@@ -40,10 +40,10 @@ public struct SnapshotFiles: Sendable {
             return bytes
         }
         let outer = try self.decode(SnapshotFile.self, bytes, path)
-        guard CRC32C.checksum(outer.data) == outer.crc else { throw WALError(.corrupt, path, "crc mismatch") }
+        guard CRC32C.checksum(outer.data) == outer.crc else { throw WALError(.corrupt, path, at: 0, "crc mismatch") }
         let inner = try self.decode(RaftSnapshot.self, outer.data, path)
         guard inner.metadata.index == snapshot.index, inner.metadata.term == snapshot.term else {
-            throw WALError(.corrupt, path, "the file holds another state than its name says")
+            throw WALError(.corrupt, path, at: 0, "the file holds another state than its name says")
         }
         return inner
     }

@@ -96,7 +96,7 @@ public final class WriteAheadLog {
             try builder.add(item, directory)
             unsettled.add(item)
         }
-        let contents = try builder.finish(directory)
+        let contents = try builder.finish(cursor.place.file, at: cursor.place.offset)
         guard let window = cursor.window, let last = locked.last?.name, last.sequence < .max, contents.lastIndex < .max else {
             throw WALError(.corrupt, directory, "the log has come to the last number there is")
         }

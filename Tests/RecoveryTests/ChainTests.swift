@@ -1,5 +1,6 @@
 import Backups
 import EtcdWire
+import Mutations
 import Platform
 import Recovery
 import Testing

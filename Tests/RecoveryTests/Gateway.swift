@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 import YAML
@@ -6,15 +5,10 @@ import YAML
 /// A member's JSON gateway over one connection: many calls a second, with nothing but a socket. Blocks.
 final class Gateway {
     private let port: Int
-    private var socket: Int32 = -1
-    private var buffered: [UInt8] = []
+    private var socket: MemberSocket?
 
     init(_ member: EtcdProcess) {
         self.port = member.clientPort
-    }
-
-    deinit {
-        if self.socket >= 0 { close(self.socket) }
     }
 
     /// Calls a method such as `kv/put`; an answer other than 200 throws.
@@ -26,29 +20,36 @@ final class Gateway {
     }
 
     func post(_ path: String, _ body: Mapping) throws -> (status: Int, body: Node) {
-        if self.socket < 0 { try self.connect() }
-        let json = Node.mapping(body).json()
+        try self.begin(path, Node.mapping(body).json())
+        return try self.answer()
+    }
+
+    /// Sends a request whose answer is waited for later, with ``answer()``.
+    func begin(_ path: String, _ json: [UInt8]) throws {
         var head = "POST /v3/\(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         if let token { head += "Authorization: \(token)\r\n" }
-        let request = Array("\(head)Content-Length: \(json.count)\r\n\r\n".utf8) + json
-        var sent = 0
-        while sent < request.count {
-            let part = Array(request[sent...])
-            let count = unsafe send(self.socket, part, part.count, Int32(MSG_NOSIGNAL))
-            guard count > 0 else { throw TestSupportError("send: errno \(errno)") }
-            sent += count
-        }
-        return try self.answer()
+        try self.connected().send(Array("\(head)Content-Length: \(json.count)\r\n\r\n".utf8) + json)
+    }
+
+    private func connected() throws -> MemberSocket {
+        if let socket { return socket }
+        let socket = try MemberSocket(port: self.port)
+        self.socket = socket
+        return socket
     }
 
     /// What `auth/authenticate` gave, where auth is on.
     var token: String?
+    /// Whom it was given to.
+    var user = ""
 
-    private func answer() throws -> (status: Int, body: Node) {
-        let status = try self.line()
+    /// The answer to the oldest request that has none yet.
+    func answer() throws -> (status: Int, body: Node) {
+        let socket = try self.connected()
+        let status = try socket.line()
         var length: Int?
         var isChunked = false
-        while case let header = try self.line().lowercased(), !header.isEmpty {
+        while case let header = try socket.line().lowercased(), !header.isEmpty {
             if header.hasPrefix("content-length:") {
                 length = Int(header.dropFirst(15).drop { $0 == " " })
             }
@@ -56,58 +57,17 @@ final class Gateway {
         }
         var body: [UInt8] = []
         if isChunked {
-            while case let count = Int(try self.line(), radix: 16) ?? 0, count > 0 {
-                body += try self.take(count)
-                _ = try self.line()
+            while case let count = Int(try socket.line(), radix: 16) ?? 0, count > 0 {
+                body += try socket.take(count)
+                _ = try socket.line()
             }
-            _ = try self.line()
+            // Errors have trailers.
+            while try !socket.line().isEmpty {}
         } else {
-            body = try self.take(length ?? 0)
+            body = try socket.take(length ?? 0)
         }
         let words = status.split(separator: " ")
         return (words.count > 1 ? Int(words[1]) ?? 0 : 0, try Node.read(json: body))
-    }
-
-    private func line() throws -> String {
-        while true {
-            if let end = self.buffered.firstIndex(of: 0x0A) {
-                let line = self.buffered[..<end].filter { $0 != 0x0D }
-                self.buffered.removeFirst(end + 1)
-                return String(decoding: line, as: UTF8.self)
-            }
-            try self.fill()
-        }
-    }
-
-    private func take(_ count: Int) throws -> [UInt8] {
-        while self.buffered.count < count { try self.fill() }
-        defer { self.buffered.removeFirst(count) }
-        return Array(self.buffered.prefix(count))
-    }
-
-    private func fill() throws {
-        var part = [UInt8](repeating: 0, count: 65536)
-        let count = unsafe recv(self.socket, &part, part.count, 0)
-        guard count > 0 else { throw TestSupportError("the member closed the connection: errno \(errno)") }
-        self.buffered += part[..<count]
-    }
-
-    private func connect() throws {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { throw TestSupportError("socket: errno \(errno)") }
-        self.socket = socket
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(self.port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe Glibc.connect(socket, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else { throw TestSupportError("connect: errno \(errno)") }
-        var on: Int32 = 1
-        unsafe setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
 }
 
@@ -125,6 +85,20 @@ extension Gateway {
             }
         }
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// What text in base 64 stands for.
+    static func text(_ base64: String) -> String {
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var (bytes, bits, count): ([UInt8], UInt32, Int) = ([], 0, 0)
+        for letter in base64.utf8 {
+            guard let value = letters.firstIndex(of: letter) else { break }
+            (bits, count) = (bits << 6 | UInt32(value), count + 6)
+            guard count >= 8 else { continue }
+            count -= 8
+            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// A number that the gateway writes as text.

@@ -1,5 +1,6 @@
 import Bolt
 import EtcdWire
+import Mutations
 import Platform
 import Testing
 

@@ -1,4 +1,5 @@
 import EtcdWire
+import Mutations
 import Platform
 import Recovery
 import Testing

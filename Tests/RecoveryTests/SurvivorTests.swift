@@ -1,6 +1,6 @@
 import Bolt
 import EtcdWire
-import Glibc
+import Mutations
 import Platform
 import Recovery
 import Store
@@ -63,7 +63,7 @@ import WriteAheadLog
         let wanted = try Self.hash(made.entries)
         let segments = try made.disk.list(log).filter { $0.hasSuffix(".wal") }.map { "\(log)/\($0)" }
         var refused = 0
-        let count = Self.number("QUORATE_MUTATIONS") ?? 150
+        let count = 150
         for _ in 0..<count {
             let segment = try #require(segments.randomElement(using: &random))
             let size = Int(try #require(try made.disk.stat(segment)).size)
@@ -95,7 +95,7 @@ import WriteAheadLog
         let database = "\(made.path)/member/snap/db"
         let size = Int(try #require(try made.disk.stat(database)).size)
         var damaged = 0
-        for _ in 0..<(Self.number("QUORATE_MUTATIONS") ?? 150) * 4 {
+        for _ in 0..<600 {
             let offset = Int.random(in: 0..<size, using: &random)
             let mask = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
             try made.disk.flip(mask, at: offset, of: database)
@@ -106,11 +106,7 @@ import WriteAheadLog
         #expect(try Verify.run(made.path, disk: made.disk).isSound)
     }
 
-    private static let seed = Self.number("QUORATE_SEED").map { UInt64($0) } ?? 1
-
-    private static func number(_ name: String) -> Int? {
-        unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }
-    }
+    private static let seed = Environment.number("QUORATE_SEED").map { UInt64($0) } ?? 1
 
     /// Taken back to before a lease ended, its key hangs on it again: with its TTL where a log tells it, else for ever.
     @Test func leasesThatEndedAreBroughtBack() throws {

@@ -31,14 +31,24 @@ struct ReplayTests {
         await connector.close()
         try await etcd.stop()
 
-        let backend = MemoryBackend()
+        try Self.replay(etcd, on: MemoryBackend(), workload, seed)
+        let directory = try TemporaryDirectory(inMemory: true)
+        let backend = try BoltBackend(BoltDatabase.open("\(directory.path)/db", disk: RealDisk()))
+        try Self.replay(etcd, on: backend, workload, seed)
+        try backend.close()
+    }
+
+    private static func replay(
+        _ etcd: EtcdProcess, on backend: some Backend, _ workload: Workload, _ seed: UInt64
+    ) throws {
         var store = try Store(backend: backend)
+        var workload = workload
         try Self.replay(etcd, into: &store, &workload, seed)
         #expect(workload.samples.isEmpty, "seed \(seed): \(workload.samples.count) samples were never reached")
         try store.finishCompaction()
         try store.prepareCommit()
         Self.compare(store, with: workload.end, seed)
-        try Self.compareRows(backend, etcd, version, compactedAt: store.compactRevision)
+        try Self.compareRows(backend, etcd, compactedAt: store.compactRevision)
         try Self.compareTree(store)
     }
 
@@ -88,8 +98,9 @@ struct ReplayTests {
 
     /// Every row that etcd's own database has, byte for byte.
     private static func compareRows(
-        _ backend: MemoryBackend, _ etcd: EtcdProcess, _ version: EtcdVersion, compactedAt compacted: Int64
+        _ backend: some Backend, _ etcd: EtcdProcess, compactedAt compacted: Int64
     ) throws {
+        let version = etcd.binary.version
         let file = try BoltFile(RealDisk().open("\(etcd.dataDirectory)/member/snap/db", .read))
         for bucket in Bucket.allCases {
             // Passwords were hashed by each member for itself, up to 3.4. In 3.5.1 no row of a member is ever changed.

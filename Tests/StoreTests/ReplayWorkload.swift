@@ -1,4 +1,3 @@
-import Bolt
 import EtcdClient
 import EtcdWire
 import Platform
@@ -170,17 +169,5 @@ struct Workload {
     /// Runs etcdctl; that etcd refuses what it asks for is part of the workload.
     private func etcdctl(_ arguments: [String]) async {
         _ = try? await Command.run(self.etcd.binary.etcdctl, ["--endpoints=\(self.etcd.clientURL)"] + arguments)
-    }
-}
-
-extension EtcdProcess {
-    /// Ends it in order, so that its database has all that its log has.
-    func stop() async throws {
-        self.signal(15)
-        let path = "\(self.dataDirectory)/member/snap/db"
-        let database = try await poll(within: .seconds(30), "\(self.name) ends and gives up its lock") {
-            try? BoltDatabase.open(path, disk: RealDisk())
-        }
-        try database.close()
     }
 }

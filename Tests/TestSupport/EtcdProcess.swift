@@ -99,6 +99,14 @@ public final class EtcdProcess: Sendable {
         self.child.withLock { $0?.killAndWait() }
     }
 
+    /// Ends it in order, so that its database has all that its log has.
+    public func stop() async throws {
+        self.signal(15)
+        try await poll(within: .seconds(30), "\(self.name) ends; its log:\n\(self.log)") {
+            self.child.withLock { $0 == nil || $0?.status != nil } ? () : nil
+        }
+    }
+
     public func signal(_ signal: Int32) {
         self.child.withLock { $0?.signal(signal) }
     }

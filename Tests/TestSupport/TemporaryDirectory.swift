@@ -5,8 +5,11 @@ internal import Glibc
 public final class TemporaryDirectory: Sendable {
     public let path: String
 
-    public init() throws {
-        let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    /// - Parameter inMemory: Where there is a file system in memory, in that.
+    public init(inMemory: Bool = false) throws {
+        let usual = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let memory = "/dev/shm"
+        let parent = unsafe inMemory && access(memory, W_OK) == 0 ? memory : usual
         var template = Array("\(parent)/quorate-test-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw TestSupportError("mkdtemp in \(parent) failed") }
         self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -185,6 +185,35 @@ extension LogWorkload {
         }
     }
 
+    /// A sector of zeros in the last batch may never have been written. One in a batch before was: the next began after it.
+    @Test(arguments: [1, 2, 3]) func aLostSectorBeforeALaterBatchIsDamage(size: Int) throws {
+        let configuration = WALConfiguration(segmentBytes: 200_000)
+        for lost in 1...3 {
+            let disk = SimulatedDisk(seed: 4)
+            let log = try WriteAheadLog.create("/wal", metadata: [1], disk: disk, configuration: configuration)
+            var entries: [RaftEntry] = []
+            for _ in 1...3 {
+                let batch = (0..<size).map { place in
+                    RaftEntry(term: 1, index: UInt64(entries.count + place + 1), data: [UInt8](repeating: 9, count: 1500))
+                }
+                entries += batch
+                try log.append(batch, HardState(term: 1, vote: 1, commit: UInt64(entries.count - size)))
+            }
+            let path = "/wal/\(SegmentName(sequence: 0, index: 0))"
+            let stored = StoredRecord.all(try disk.contents(of: path)).filter { $0.kind == .entry }
+            let first = stored[(lost - 1) * size]
+            let sector = (first.offset / 512 + 1) * 512
+            try disk.edit(path) { $0.replaceSubrange(sector..<sector + 512, with: [UInt8](repeating: 0, count: 512)) }
+            do throws(WALError) {
+                let found = try LogReader.read("/wal", after: WALSnapshot(), disk: disk, configuration: configuration)
+                #expect(lost == 3 && found.entries == Array(entries.prefix(2 * size)), "batch \(lost) of \(size)")
+            } catch {
+                #expect(lost < 3 && error.code == .corrupt && error.offset == Int64(first.offset), "batch \(lost) of \(size)")
+                #expect(error.message.contains("a later batch follows"))
+            }
+        }
+    }
+
     @Test func aTornTailIsKeptAsideAndCut() throws {
         let disk = SimulatedDisk(seed: 4)
         let configuration = WALConfiguration(segmentBytes: 20_000, commitIsDurable: true)

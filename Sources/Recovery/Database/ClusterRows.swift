@@ -87,7 +87,8 @@ struct ClusterRows {
         }
         let roles = Set(self.roles)
         for (user, offset) in self.users {
-            for role in user.roles where !roles.contains(role) {
+            // The role of root has all rights, and need not be there.
+            for role in user.roles where !roles.contains(role) && role != "root" {
                 let name = String(decoding: user.name, as: UTF8.self)
                 findings.add(self.file, at: offset, "user \(name) has role \(role), which is not there")
             }

@@ -81,6 +81,7 @@ struct DatabaseSurvey {
         }
         defer { try? file.close() }
         let database = try BoltFile(file, size: self.source.imageSize)
+        if let problem = database.metaProblem { self.findings.add(Finding(problem)) }
         facts.pageSize = database.meta.pageSize
         facts.freePages = Int64(database.meta.highWaterMark)
         let meta = try MetaBucket(database)

@@ -12,6 +12,8 @@ struct DatabaseLook {
     var revision: Int64
     var compactRevision: Int64
     var members: [UInt64]
+    /// That once were.
+    var removedMembers: [UInt64]
 
     var candidate: BaseChoice.Candidate {
         BaseChoice.Candidate(
@@ -22,19 +24,19 @@ struct DatabaseLook {
         (self.file, self.source) = (file, source)
         let opened = try onDisk { () throws(DiskError) in try disk.open(file.path, .read) }
         defer { try? opened.close() }
-        let (meta, version, revision, members) = try inDatabase { () throws(BoltError) in
+        let (meta, version, revision, members, removed) = try inDatabase { () throws(BoltError) in
             let database = try BoltFile(opened, size: file.imageSize)
             let meta = try MetaBucket(database)
             let version = try database.root.bucket("cluster")?.entry("clusterVersion")
             return (
                 meta, version.map { String(decoding: $0.value, as: UTF8.self) }, try Self.lastRevision(database),
-                try Self.members(database)
+                try Self.members(database, "members"), try Self.members(database, "members_removed")
             )
         }
         (self.index, self.compactRevision) = (meta.consistentIndex, meta.compactRevision)
         self.term = MetaBucket.keepsTerm(version) ? meta.term : 0
         self.revision = max(revision, meta.compactRevision, 1)
-        self.members = members
+        (self.members, self.removedMembers) = (members, removed)
     }
 
     /// The last row's, found by halving.
@@ -52,8 +54,8 @@ struct DatabaseLook {
         return Int64(low)
     }
 
-    private static func members(_ database: BoltFile) throws(BoltError) -> [UInt64] {
-        guard let bucket = try database.root.bucket("members") else { return [] }
+    private static func members(_ database: BoltFile, _ name: String) throws(BoltError) -> [UInt64] {
+        guard let bucket = try database.root.bucket(name) else { return [] }
         var cursor = bucket.cursor()
         var ids: [UInt64] = []
         while let entry = try cursor.next() {

@@ -109,11 +109,17 @@ struct RestoreEvidence {
 
     /// Ids of members that logs, and databases beside logs, name.
     private func knownMembers() -> Set<UInt64> {
+        var known = self.loggedMembers()
+        for database in self.databases where self.sources[database.source].log != nil { known.formUnion(database.members) }
+        return known
+    }
+
+    /// Ids of members that logs name.
+    private func loggedMembers() -> Set<UInt64> {
         var known = Set(self.logFacts.compactMap { $0.metadata?.nodeID }).union(self.joined)
         for facts in self.logFacts {
             for snapshot in facts.snapshots { known.formUnion(snapshot.confState?.voters ?? []) }
         }
-        for database in self.databases where self.sources[database.source].log != nil { known.formUnion(database.members) }
         // An archive is of no member.
         known.remove(0)
         return known
@@ -168,10 +174,11 @@ struct RestoreEvidence {
                 .refused, "",
                 "\(first.path) is of cluster \(hexadecimal(first.id)), \(other.path) of \(hexadecimal(other.id))\(remedy)")
         }
-        let known = self.knownMembers()
-        guard !known.isEmpty else { return }
-        for database in self.databases where self.sources[database.source].log == nil && !database.members.isEmpty {
-            guard known.isDisjoint(with: database.members) else { continue }
+        let (logged, all) = (self.loggedMembers(), self.knownMembers())
+        for database in self.databases where !database.members.isEmpty {
+            // One that stands beside a log must be of that log's cluster itself.
+            let known = self.sources[database.source].log == nil ? all : logged
+            guard !known.isEmpty, known.isDisjoint(with: database.members + database.removedMembers) else { continue }
             let members = database.members.map(hexadecimal).joined(separator: ", ")
             throw RecoveryError(
                 .refused, database.file.path,

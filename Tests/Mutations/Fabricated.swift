@@ -1,22 +1,25 @@
-import Bolt
-import EtcdWire
-import Platform
-import Store
-import WriteAheadLog
+internal import Bolt
+public import EtcdWire
+public import Platform
+internal import Store
+internal import WriteAheadLog
 
 /// A member's directory on any disk, made by what reads and writes etcd's formats here: quick, and all of it from a seed.
-struct Fabricated {
-    let disk: SimulatedDisk
-    let path: String
-    private(set) var entries: [RaftEntry] = []
+public struct Fabricated: Sendable {
+    public let disk: SimulatedDisk
+    public let path: String
+    public private(set) var entries: [RaftEntry] = []
     /// HashKV after each entry, by its index.
-    private(set) var hashes: [UInt64: HashKVResponse] = [:]
-    private(set) var keys: [UInt64: Int64] = [:]
+    public private(set) var hashes: [UInt64: HashKVResponse] = [:]
+    public private(set) var keys: [UInt64: Int64] = [:]
 
     /// - Parameters:
     ///   - steps: Entries after those that begin a cluster.
     ///   - applied: How many of all entries the database has.
-    init(seed: UInt64, steps: Int, applied: Int, path: String = "/m", member id: UInt64 = 7) throws {
+    ///   - preallocates: Whether a segment has its full size from the start.
+    public init(
+        seed: UInt64, steps: Int, applied: Int, path: String = "/m", member id: UInt64 = 7, preallocates: Bool = false
+    ) throws {
         (self.disk, self.path) = (SimulatedDisk(seed: seed), path)
         var random = SeededRandom(seed: seed)
         let member = #"{"id":\#(id),"peerURLs":["http://127.0.0.1:2380"],"name":"m"}"#
@@ -52,7 +55,7 @@ struct Fabricated {
         let metadata = WALMetadata(nodeID: id, clusterID: 9)
         let log = try WriteAheadLog.create(
             "\(path)/member/wal", metadata: metadata.encoded(), disk: self.disk,
-            configuration: WALConfiguration(segmentBytes: 2000, preallocates: false))
+            configuration: WALConfiguration(segmentBytes: 2000, preallocates: preallocates))
         for start in stride(from: 0, to: self.entries.count, by: 5) {
             let batch = Array(self.entries[start..<min(start + 5, self.entries.count)])
             try log.append(batch, HardState(term: 2, vote: id, commit: batch[batch.count - 1].index))

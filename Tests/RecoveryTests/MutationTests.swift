@@ -1,0 +1,75 @@
+import Glibc
+import Mutations
+import Platform
+import Testing
+
+/// Numbers that longer runs set.
+enum Environment {
+    static func number(_ name: String) -> Int? {
+        unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }
+    }
+}
+
+/// Everything that is read from a disk or from another process, damaged in every way there is, as often as there is time:
+/// the same answers, or a refusal that names the file and the place in it.
+@Suite(.timeLimit(.minutes(60))) struct MutationTests {
+    /// Of all targets together.
+    private static let count = Environment.number("QUORATE_MUTATIONS") ?? 100_000
+    private static let seed = Environment.number("QUORATE_SEED").map { UInt64($0) } ?? SystemRandomNumberGenerator.seed
+
+    @Test(arguments: MutationTargets.all.indices)
+    func damageIsNeverReadAsSomethingElse(place: Int) throws {
+        let target = MutationTargets.all[place]
+        let count = (Self.count * target.share + 999) / 1000
+        // Half of them are the same every time, so that what once was wrong is tried again; the others never were before.
+        for seed in [1, Self.seed] {
+            let tally = try target.run(count / 2, seed: seed)
+            #expect(tally.isClean, "seed \(seed): \(tally.problems.joined(separator: "\n"))")
+            #expect(tally.mutations == count / 2 && tally.refused > count / 8, "seed \(seed): \(tally)")
+        }
+    }
+
+    @Test func theSharesAreAll() {
+        #expect(MutationTargets.all.reduce(0) { $0 + $1.share } == 1000)
+    }
+
+    /// Each kind of damage is drawn, and does something.
+    @Test func everyKindOfDamageIsDrawn() {
+        let specimen = Specimen(
+            (0..<2048).map { UInt8(truncatingIfNeeded: $0 * 7 + $0 / 512 + 1) }, older: Array(repeating: 9, count: 2048),
+            marks: [0, 512])
+        var random = SeededRandom(seed: 1)
+        var kinds: Set<Substring> = []
+        for _ in 0..<1000 {
+            let mutation = Mutation.draw(specimen, &random)
+            guard mutation.damage(specimen) != specimen.bytes else { continue }
+            for change in mutation.changes { kinds.insert("\(change)".prefix { $0 != "(" }) }
+        }
+        let all: Set<Substring> = [
+            "flip", "set", "number", "zero", "noise", "duplicate", "swap", "older", "truncate", "remove", "insert",
+        ]
+        #expect(kinds == all)
+    }
+
+    /// What fuzzing began with, and what it once failed on.
+    @Test(arguments: FuzzTarget.allCases)
+    func inputsOfFuzzing(target: FuzzTarget) throws {
+        for seed in try target.seeds() { target.run(seed) }
+        let directory = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/Fuzz/Corpus/\(target)"
+        let disk = RealDisk()
+        guard try disk.stat(directory) != nil else { return }
+        for name in try disk.list(directory) {
+            let file = try disk.open("\(directory)/\(name)", .read)
+            target.run(try file.read(at: 0, count: Int(try file.size())))
+            try file.close()
+        }
+    }
+}
+
+extension SystemRandomNumberGenerator {
+    /// A number that was never drawn before.
+    fileprivate static var seed: UInt64 {
+        var generator = SystemRandomNumberGenerator()
+        return generator.next() >> 1
+    }
+}
