@@ -60,14 +60,14 @@ struct RaftLog {
         guard start < end else { return [] }
         guard start >= self.firstIndex else { return nil }
         if start >= self.unstable.offset {
-            return self.unstable.slice(start, end).limited(to: maxBytes)
+            return self.unstable.slice(start, end, maxBytes: maxBytes)
         }
         let cut = min(end, self.unstable.offset)
         let stored = self.storage.entries(from: start, to: cut, maxBytes: maxBytes)
         guard cut < end, UInt64(stored.count) == cut - start else { return stored }
         let size = stored.encodedSize
         guard size < maxBytes else { return stored }
-        let more = self.unstable.slice(cut, end).limited(to: maxBytes - size)
+        let more = self.unstable.slice(cut, end, maxBytes: maxBytes == .max ? .max : maxBytes - size)
         if more.count == 1, size + more.encodedSize > maxBytes { return stored }
         return stored + more
     }

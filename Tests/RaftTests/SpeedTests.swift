@@ -41,7 +41,7 @@ import Testing
                     nodes[position].advance()
                 }
             }
-            if messages.isEmpty { return applied }
+            if messages.isEmpty, !nodes.contains(where: \.hasReady) { return applied }
             var taken: [RaftMessage] = []
             swap(&taken, &messages)
             for message in taken {
