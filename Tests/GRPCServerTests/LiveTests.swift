@@ -1,6 +1,7 @@
 import GRPCServer
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Platform
 import Synchronization
 import TestSupport
@@ -72,19 +73,21 @@ struct LiveTests {
             client.send(.settings([(4, 1 << 30)]), .window(0, 1 << 30))
             client.send(.headers(1, Client.request("/test.Live/Flood")), .data(1, Client.message([]), end: true))
             let call = try await poll(within: .seconds(10), "the stream opens") { live.openStreams.first }
-            // Until it has been blocked for a while: all buffers on the way are full.
-            var (written, most) = (0, 0)
-            var blockedSince = ContinuousClock.now
-            while ContinuousClock.now - blockedSince < .milliseconds(300) {
+            // Until nothing has moved for as long as many looks take: all buffers on the way are full.
+            var (written, most, looks) = (0, 0, 0)
+            while looks < 50 {
                 guard call.canWrite else {
+                    let pending = call.pendingBytes
                     try await Task.sleep(for: .milliseconds(5))
+                    looks = call.pendingBytes == pending ? looks + 1 : 0
                     continue
                 }
-                blockedSince = .now
+                looks = 0
                 let number = written
                 live.send { batch in
-                    batch.message(call) {
-                        $0.writeInteger(number); $0.writeRepeatingByte(1, count: 4_000)
+                    batch.message(call) { message in
+                        message.writeInteger(number)
+                        message.writeRepeatingByte(1, count: 4_000)
                     }
                 }
                 written += 1
@@ -185,6 +188,19 @@ struct LiveTests {
             await live.server.shutdown(grace: .milliseconds(100))
             #expect(live.server.connectionCount == 0 && live.journal.all == ["cancelled"])
         }
+    }
+
+    @Test("An address that is taken: nothing is served, not even on the others")
+    func takenAddress() async throws {
+        let taken = try DeadPort()
+        let free = try Loopback.freePorts(1)[0]
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let addresses = [free, taken.port].map { GRPCServerConfiguration.Address.tcp(host: "127.0.0.1", port: $0) }
+        let server = GRPCServer(configuration: .init(addresses: addresses), methods: MethodTable(), group: group)
+        await #expect(throws: (any Error).self) { try await server.start() }
+        #expect(throws: TestSupportError.self) { try RawClient(port: free) }
+        await server.shutdown(grace: .zero)
+        try await group.shutdownGracefully()
     }
 
     @Test("A unix socket")

@@ -190,14 +190,28 @@ struct ProtocolErrorTests {
         #expect(one.events(WireFrame.data(1, part).bytes) == ["reset 0.0 flowControlError"])
 
         limits.connectionWindow = Frame.defaultWindow
-        limits.streamWindow = 1 << 20
+        limits.streamWindow = Frame.defaultWindow
         var padded = HTTP2Connection.open(limits)
         _ = padded.events(WireFrame.headers(1, Client.request()).bytes)
         let padding = WireFrame(type: 0, flags: 8, stream: 1, payload: [255] + [UInt8](repeating: 0, count: 255))
         for _ in 1...1000 { _ = padded.events(padding.bytes) }
         #expect(padded.failure == nil)
-        let credited = padded.takeFrames().filter { $0.type == 8 && $0.stream == 0 }.reduce(0) { $0 + $1.number(0) }
-        #expect((256_000 - 65_535 / 2 - 256)...256_000 ~= Int(credited))
+        let updates = padded.takeFrames().filter { $0.type == 8 }
+        for stream in 0...1 as ClosedRange<UInt32> {
+            let credited = updates.filter { $0.stream == stream }.reduce(0) { $0 + $1.number(0) }
+            #expect((256_000 - 65_535 / 2 - 256)...256_000 ~= Int(credited), "stream \(stream)")
+        }
+
+        // The connection's, by many streams that each keep to their own.
+        var many = HTTP2Connection.open(limits)
+        many.receiveWindow = 30_000
+        let rest = [UInt8](repeating: 1, count: 10_000)
+        for stream in [1, 3, 5] as [UInt32] {
+            _ = many.events(WireFrame.headers(stream, Client.request()).bytes + WireFrame.data(stream, rest).bytes)
+            #expect(many.failure == nil)
+        }
+        _ = many.events(WireFrame.data(5, [1]).bytes)
+        #expect(many.failure?.code == .flowControlError)
     }
 
     @Test("Streams beyond the limit are refused, and may be sent again")

@@ -18,6 +18,8 @@ final class RequestHead: Sendable {
     /// The number of the path in the table of methods; nil when it has none.
     let route: Int?
     let contentType: String?
+    /// `application/grpc`, alone or with a subtype or parameters.
+    let isGRPC: Bool
     let timeout: Timeout
     /// How the client's messages are compressed, unless they are not.
     let encoding: String?
@@ -44,6 +46,7 @@ final class RequestHead: Sendable {
         self.path = path
         self.route = routes[path]
         self.contentType = parser.contentType
+        self.isGRPC = Self.isGRPC(parser.contentType)
         self.timeout = parser.timeout.map(Self.timeout) ?? .none
         self.encoding = parser.encoding == "identity" ? nil : parser.encoding
         self.contentLength = parser.contentLength
@@ -61,9 +64,8 @@ final class RequestHead: Sendable {
         }
     }
 
-    /// `application/grpc`, alone or with a subtype or parameters.
-    var isGRPC: Bool {
-        guard let type = self.contentType?.utf8, type.starts(with: "application/grpc".utf8) else { return false }
+    private static func isGRPC(_ contentType: String?) -> Bool {
+        guard let type = contentType?.utf8, type.starts(with: "application/grpc".utf8) else { return false }
         guard let next = type.dropFirst(16).first else { return true }
         return next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
     }
