@@ -114,13 +114,16 @@ let package = Package(
             ]),
         room(
             "Simulation",
-            ["Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Store", "Operator", "Backups", "Runtimes", "Reconcile", log]),
+            [
+                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Raft", "Store", "Member", "Operator", "Backups",
+                "Runtimes", "Reconcile", log,
+            ]),
         // Floor 7: wiring.
         .executableTarget(
             name: "quorate",
             dependencies: [
                 "Platform", "YAML", "EtcdWire", "EtcdClient", "ClusterAPI", "Backups", "Runtimes", "Reconcile", "EmbeddedStore",
-                "Recovery", "Member", "Operator", "Console", log,
+                "Recovery", "Member", "Operator", "Console", "Simulation", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -30,6 +30,14 @@ extension Store {
         return WatchResponse(header: self.header, watchID: id, canceled: true)
     }
 
+    /// Goes on with the watches of a store that this one takes the place of, as when a member takes another's database. What
+    /// they were not told of yet is read from history.
+    public mutating func adoptWatches(of other: inout Store) {
+        self.hub = other.hub
+        other.hub = WatchHub()
+        self.hub.fallBehind(after: other.revision)
+    }
+
     /// Holds back a watch whose receiver is behind. It costs nothing while paused, and loses nothing: what it missed is
     /// read from history when it is resumed, or it is canceled when that was compacted.
     public mutating func pauseWatch(_ id: Int64) {
@@ -128,7 +136,8 @@ extension Store {
         } else {
             try self.readRows(&turn)
         }
-        let next = turn.next ?? self.revision + 1
+        // A watch of what is to come may be ahead of a store that was put in the place of another.
+        let next = max(watcher.cursor, turn.next ?? self.revision + 1)
         _ = self.hub.update(slot) { $0.cursor = next }
         if next > self.revision { self.hub.setState(of: slot, to: .synced) } else { self.hub.enqueue(slot) }
         guard !turn.rows.isEmpty else { return nil }

@@ -20,12 +20,20 @@ public struct Store: ~Copyable {
         public var minimumLeaseTTL: Int64
         /// How many comparisons, and how many operations in a branch, a transaction may have.
         public var maximumTxnOps: Int
+        /// Whether a user needs the permissions for all that a transaction does. etcd's releases before July 2026 ask for none
+        /// for transactions within it, for the lease that a put names, and for the former value that it asks for; replaying
+        /// their logs must do as they did.
+        public var checksAllOfTxn: Bool
 
-        public init(clusterID: UInt64 = 0, memberID: UInt64 = 0, minimumLeaseTTL: Int64 = 2, maximumTxnOps: Int = 128) {
+        public init(
+            clusterID: UInt64 = 0, memberID: UInt64 = 0, minimumLeaseTTL: Int64 = 2, maximumTxnOps: Int = 128,
+            checksAllOfTxn: Bool = true
+        ) {
             self.clusterID = clusterID
             self.memberID = memberID
             self.minimumLeaseTTL = minimumLeaseTTL
             self.maximumTxnOps = maximumTxnOps
+            self.checksAllOfTxn = checksAllOfTxn
         }
     }
 

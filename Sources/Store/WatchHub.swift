@@ -142,6 +142,18 @@ struct WatchHub: Sendable {
         self.slots[slot]?.pending.append(event)
     }
 
+    /// Leaves nothing to what was just changed: every synced watch reads on from what it was told last.
+    mutating func fallBehind(after revision: Int64) {
+        self.told = []
+        for slot in self.slots.indices {
+            guard var watcher = self.slots[slot], watcher.state == .synced else { continue }
+            watcher.cursor = watcher.pending.first?.kv.modRevision ?? max(watcher.cursor, revision + 1)
+            watcher.pending = []
+            self.slots[slot] = watcher
+            self.setState(of: slot, to: .behind)
+        }
+    }
+
     mutating func takeTold() -> [Int] {
         defer { self.told = [] }
         return self.told

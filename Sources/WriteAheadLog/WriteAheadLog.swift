@@ -208,6 +208,13 @@ public final class WriteAheadLog {
         try self.write(bytes, sync: true)
     }
 
+    /// Waits for what was written without waiting: a commit index that something else is about to rest on.
+    public func sync() throws(WALError) {
+        if let failure { throw failure }
+        let file = self.segments[self.segments.count - 1].file
+        try self.guarded { () throws(DiskError) in try file.sync() }
+    }
+
     private func write(_ bytes: [UInt8], sync: Bool) throws(WALError) {
         let file = self.segments[self.segments.count - 1].file
         try self.guarded { () throws(DiskError) in

@@ -18,7 +18,7 @@ struct Quorate: AsyncParsableCommand {
             CommandGroup(name: "Controller", subcommands: [Run.self, Validate.self]),
             CommandGroup(name: "Clusters", subcommands: [Apply.self, Get.self, Describe.self, PlanCommand.self, Delete.self]),
             CommandGroup(name: "Operations", subcommands: [Snapshot.self, Restore.self, Pause.self, Resume.self]),
-            CommandGroup(name: "Members", subcommands: [MemberCommand.self]),
+            CommandGroup(name: "Members", subcommands: [MemberCommand.self, Simulate.self]),
             CommandGroup(name: "Files of etcd", subcommands: [InspectCommand.self, VerifyCommand.self, DiffCommand.self]),
             CommandGroup(name: "About", subcommands: [VersionCommand.self, Completions.self]),
         ])

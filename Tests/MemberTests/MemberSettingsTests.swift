@@ -85,7 +85,11 @@ struct MemberSettingsTests {
         let file = self.problems { () throws(MemberConfigurationError) in
             try self.settings("--config-file=etcd.yaml", file: "name: a\nelection-timeout: [1, {}]\nname-of-it: b\n")
         }
-        #expect(file == ["etcd.yaml:2:19: election-timeout: should be one value", "etcd.yaml:3:13: name-of-it: there is no such setting; did you mean --name?"])
+        #expect(
+            file == [
+                "etcd.yaml:2:19: election-timeout: should be one value",
+                "etcd.yaml:3:13: name-of-it: there is no such setting; did you mean --name?",
+            ])
     }
 
     @Test("What does not fit together")

@@ -42,7 +42,9 @@ struct WatchStreamsTests {
         mutating func take() throws -> [UInt64: [WatchResponse]] {
             var all: [UInt64: [WatchResponse]] = [:]
             repeat {
-                for message in try self.streams.take(&self.store) { all[message.stream.raw, default: []].append(message.response) }
+                for message in try self.streams.take(&self.store) {
+                    all[message.stream.raw, default: []].append(message.response)
+                }
             } while self.store.hasWatchResponses
             return all
         }
@@ -89,7 +91,9 @@ struct WatchStreamsTests {
         world.streams.resume(stream, &world.store)
         let told = try world.take()[1] ?? []
         for watch in [0, 1] as [Int64] {
-            let values = told.filter { $0.watchID == watch }.flatMap(\.events).map { String(decoding: $0.kv.value, as: UTF8.self) }
+            let values = told.filter { $0.watchID == watch }.flatMap(\.events).map {
+                String(decoding: $0.kv.value, as: UTF8.self)
+            }
             #expect(values == ["1", "2"])
         }
     }

@@ -1,7 +1,7 @@
-internal import EtcdWire
+package import EtcdWire
 
 /// What a client may ask of a member in one call. The services are etcd's; see its `rpc.proto`.
-enum ClientRequest: Sendable {
+package enum ClientRequest: Sendable {
     // KV
     case range(RangeRequest)
     case put(PutRequest)
@@ -53,7 +53,8 @@ enum ClientRequest: Sendable {
         "/etcdserverpb.Cluster/MemberUpdate": { (bytes) throws(WireError) in
             .memberUpdate(try MemberUpdateRequest(decoding: bytes))
         },
-        "/etcdserverpb.Cluster/MemberList": { (bytes) throws(WireError) in .memberList(try MemberListRequest(decoding: bytes)) },
+        "/etcdserverpb.Cluster/MemberList": { (bytes) throws(WireError) in .memberList(try MemberListRequest(decoding: bytes))
+        },
         "/etcdserverpb.Cluster/MemberPromote": { (bytes) throws(WireError) in
             .memberPromote(try MemberPromoteRequest(decoding: bytes))
         },
@@ -74,6 +75,7 @@ enum ClientRequest: Sendable {
         "/etcdserverpb.Maintenance/MoveLeader": { (bytes) throws(WireError) in
             .moveLeader(try MoveLeaderRequest(decoding: bytes))
         },
-        "/etcdserverpb.Maintenance/Downgrade": { (bytes) throws(WireError) in .downgrade(try DowngradeRequest(decoding: bytes)) },
+        "/etcdserverpb.Maintenance/Downgrade": { (bytes) throws(WireError) in .downgrade(try DowngradeRequest(decoding: bytes))
+        },
     ]
 }

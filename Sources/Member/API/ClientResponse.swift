@@ -1,8 +1,8 @@
-internal import EtcdWire
+package import EtcdWire
 internal import Store
 
 /// What a member answers to a ``ClientRequest``.
-enum ClientResponse: Sendable {
+package enum ClientResponse: Sendable {
     // Those that come in great numbers stand here by themselves, so that they need no box.
     case range(RangeResponse)
     case put(PutResponse)

@@ -8,6 +8,10 @@ public struct MemberConfiguration: Sendable, Hashable {
     public var walDirectory = ""
     /// Entries applied between two snapshots of the raft state.
     public var snapshotCount: UInt64 = 100_000
+    /// Entries that stay in memory behind a snapshot, so that a member a little behind need not be sent the database.
+    public var snapshotCatchUpEntries: UInt64 = 5000
+    /// Bytes after which a segment of the log is cut; etcd has no setting for it.
+    public var segmentBytes: Int64 = 64_000_000
     public var heartbeatInterval: Duration = .milliseconds(100)
     public var electionTimeout: Duration = .seconds(1)
     /// Whether a member that starts waits less than a whole election timeout before it first campaigns.
@@ -59,6 +63,10 @@ public struct MemberConfiguration: Sendable, Hashable {
     public struct InitialMember: Sendable, Hashable {
         public var name: String
         public var peerURLs: [String]
+
+        public init(name: String, peerURLs: [String]) {
+            (self.name, self.peerURLs) = (name, peerURLs)
+        }
     }
 
     public enum InitialClusterState: String, Sendable, Hashable {

@@ -114,7 +114,11 @@ private struct Reading {
                 self.problems.append("--\(name): needs a value")
                 continue
             }
-            if isFile { self.configurationFile = text } else { self.given.append(.init(setting: setting, text: text, place: "--\(name)")) }
+            if isFile {
+                self.configurationFile = text
+            } else {
+                self.given.append(.init(setting: setting, text: text, place: "--\(name)"))
+            }
         }
     }
 

@@ -91,7 +91,8 @@ struct MemberSetting: Sendable {
             },
             .bool(prefix + "enable-lease-checkpoint") { $0.enablesLeaseCheckpoint = $1 },
             .bool(prefix + "initial-corrupt-check") { $0.checksCorruptionAtStart = $1 },
-            .used(prefix + "corrupt-check-time") { (it, text) throws(Expected) in it.corruptCheckInterval = try duration(text) },
+            .used(prefix + "corrupt-check-time") { (it, text) throws(Expected) in it.corruptCheckInterval = try duration(text)
+            },
         ]
     }
 

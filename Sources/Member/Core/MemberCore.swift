@@ -1,8 +1,8 @@
-internal import Bolt
-internal import EtcdWire
-internal import Platform
-internal import Raft
-internal import Store
+package import Bolt
+package import EtcdWire
+package import Platform
+package import Raft
+package import Store
 internal import WriteAheadLog
 
 /// One member of a cluster, without its network, clock and threads: consensus, log, store and watches as a synchronous
@@ -11,11 +11,11 @@ internal import WriteAheadLog
 ///
 /// A turn takes all that is waiting. Its proposals are one write and one sync of the log, whatever their number; nothing is
 /// answered before that, and nobody is told of an entry before it is committed.
-struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
-    typealias Answer = Result<ClientResponse, StoreError>
+package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
+    package typealias Answer = Result<ClientResponse, StoreError>
 
     /// What happened.
-    enum Event: Sendable {
+    package enum Event: Sendable {
         case call(Caller, ClientRequest)
         /// Nobody waits for the answer any more.
         case cancelled(Caller)
@@ -33,21 +33,23 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     }
 
     /// What is to be done about it.
-    struct Effects {
-        var answers: [(caller: Caller, answer: Answer)] = []
-        var watches: [WatchStreams.Message] = []
-        var keepAlives: [(stream: StreamID, answer: Result<LeaseKeepAliveResponse, StoreError>)] = []
+    package struct Effects {
+        package var answers: [(caller: Caller, answer: Answer)] = []
+        package var watches: [WatchStreams.Message] = []
+        package var keepAlives: [(stream: StreamID, answer: Result<LeaseKeepAliveResponse, StoreError>)] = []
+        /// Databases to be sent to peers that are too far behind. How each ended is to be told.
+        package var snapshots: [SnapshotTransfer] = []
         /// The member is removed from its cluster, and must end.
-        var isRemoved = false
+        package var isRemoved = false
     }
 
-    let configuration: MemberConfiguration
-    let identity: MemberIdentity
-    private(set) var store: Store
-    var raft: RaftNode
+    package let configuration: MemberConfiguration
+    package let identity: MemberIdentity
+    package private(set) var store: Store
+    package var raft: RaftNode
     /// What raft reads back: the log's newest part.
     let storage: MemoryStorage
-    let files: MemberFiles
+    private(set) var files: MemberFiles
     var proposals: Proposals<Caller>
     var reads = Reads<Caller>()
     var watches: WatchStreams
@@ -63,7 +65,7 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     var lastPublication: Duration?
     private var wasLeader = false
 
-    init(_ parts: consuming MemberParts, _ configuration: MemberConfiguration, uptime: Duration) {
+    package init(_ parts: consuming MemberParts, _ configuration: MemberConfiguration, uptime: Duration) {
         self.configuration = configuration
         (self.identity, self.files, self.storage) = (parts.identity, parts.files, parts.storage)
         self.raft = parts.raft
@@ -75,9 +77,9 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         (self.uptime, self.lastTick) = (uptime, uptime)
     }
 
-    var isLeader: Bool { self.raft.role == .leader }
+    package var isLeader: Bool { self.raft.role == .leader }
     /// Who leads; 0 for no one.
-    var leader: UInt64 { self.raft.leader }
+    package var leader: UInt64 { self.raft.leader }
 
     /// Takes what has happened, and does all that follows from it.
     ///
@@ -87,7 +89,7 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     ///   - send: Takes messages to peers; called before the disk is waited for where that is safe.
     /// - Throws: When the disk failed, or what it holds makes no sense: the member must end, and nothing that it has not
     ///   answered yet may be.
-    mutating func turn(
+    package mutating func turn(
         _ events: [Event], uptime: Duration, now: Timestamp, send: ([RaftMessage]) -> Void
     ) throws(MemberError) -> Effects {
         (self.uptime, self.now) = (uptime, now)
@@ -105,7 +107,7 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     }
 
     /// Whether there is something left to do while nothing happens.
-    var hasWork: Bool { self.store.hasWatchResponses || self.store.isCompacting || self.raft.hasReady }
+    package var hasWork: Bool { self.store.hasWatchResponses || self.store.isCompacting || self.raft.hasReady }
 
     // MARK: Time
 
@@ -132,14 +134,18 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     private mutating func settle(_ send: ([RaftMessage]) -> Void) throws(MemberError) {
         while self.raft.hasReady {
             let ready = self.raft.ready()
-            if !ready.messages.isEmpty { send(ready.messages) }
-            if let snapshot = ready.snapshot { try self.install(snapshot) }
+            try self.post(ready.messages, send)
+            if let snapshot = ready.snapshot { try self.files.save(snapshot) }
             if !ready.entries.isEmpty || ready.hardState != nil {
                 try self.files.append(ready.entries, ready.hardState)
-                self.storage.append(ready.entries)
+                if ready.snapshot == nil { self.storage.append(ready.entries) }
                 if let state = ready.hardState { self.storage.hardState = state }
             }
-            if !ready.messagesAfterAppend.isEmpty { send(ready.messagesAfterAppend) }
+            if let snapshot = ready.snapshot {
+                try self.install(snapshot)
+                self.storage.append(ready.entries)
+            }
+            try self.post(ready.messagesAfterAppend, send)
             for state in ready.readStates { self.reads.settle(state) }
             for entry in ready.committedEntries { try self.apply(entry) }
             self.raft.advance()
@@ -155,8 +161,39 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         if self.isLeader { self.store.renewLeases(uptime: self.uptime + self.configuration.electionTimeout) }
     }
 
+    /// Messages go out as they are, but for snapshots: with those goes the database as it is now.
+    private mutating func post(_ messages: [RaftMessage], _ send: ([RaftMessage]) -> Void) throws(MemberError) {
+        guard !messages.isEmpty else { return }
+        guard messages.contains(where: { $0.kind == .snapshot }) else { return send(messages) }
+        send(messages.filter { $0.kind != .snapshot })
+        for message in messages where message.kind == .snapshot {
+            var message = message
+            let metadata = RaftSnapshotMetadata(
+                confState: self.store.confState, index: self.store.appliedIndex, term: self.store.appliedTerm)
+            message.snapshot = RaftSnapshot(data: self.store.v2Membership().json(), metadata: metadata)
+            do throws(StoreError) {
+                self.effects.snapshots.append(SnapshotTransfer(message: message, database: try self.snapshot()))
+            } catch {
+                throw MemberError(.corrupt, error.message)
+            }
+        }
+    }
+
+    /// Takes a leader's state for this member's own: its database has come, and is durable, before the message did. Watches
+    /// go on where they were.
     private mutating func install(_ snapshot: RaftSnapshot) throws(MemberError) {
-        throw MemberError(.corrupt, "a snapshot at index \(snapshot.metadata.index) cannot be installed yet")
+        let backend = try self.files.install(snapshot)
+        self.storage.apply(snapshot)
+        var store = try MemberParts.store(backend, self.identity, self.configuration, self.uptime)
+        store.adoptWatches(of: &self.store)
+        self.store = store
+        self.revoking = []
+        guard self.store.appliedIndex == snapshot.metadata.index else {
+            throw MemberError(
+                .corrupt,
+                "the database that came with the snapshot at index \(snapshot.metadata.index) is of index "
+                    + "\(self.store.appliedIndex)")
+        }
     }
 
     private mutating func apply(_ entry: RaftEntry) throws(MemberError) {
@@ -204,22 +241,24 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         } catch {
             throw MemberError(.corrupt, error.message)
         }
-        if self.files.wantsSnapshot(self.store.appliedIndex, every: self.configuration.snapshotCount) {
-            try self.files.snapshot(self.store, self.storage, self.raft.confState, self.configuration)
+        // After a start the store may be ahead of raft, which goes through the log once more.
+        let isInStep = self.raft.applied >= self.store.appliedIndex
+        if isInStep, self.files.wantsSnapshot(self.store.appliedIndex, every: self.configuration.snapshotCount) {
+            try self.files.snapshot(self.store, self.storage, self.configuration)
         } else {
             try self.files.commitIfDue(self.store, uptime: self.uptime)
         }
     }
 
     /// The database as it stands now, with all that was applied, to be read while the member goes on.
-    mutating func snapshot() throws(StoreError) -> BoltReadTransaction {
+    package mutating func snapshot() throws(StoreError) -> BoltReadTransaction {
         try self.store.prepareCommit()
         try self.files.backend.commit()
         return try self.files.backend.snapshot()
     }
 
     /// Ends the member in order.
-    consuming func close() throws(MemberError) {
+    package consuming func close() throws(MemberError) {
         try self.files.commit(self.store, uptime: self.uptime)
         try self.files.close()
     }
@@ -232,4 +271,18 @@ struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
 
 extension Result {
     fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }
+}
+
+/// A database on its way to a peer, with the message that it belongs to.
+package struct SnapshotTransfer: Sendable {
+    /// Of kind `snapshot`; its `to` is the peer.
+    package var message: RaftMessage
+    /// To be closed when it is sent.
+    package var database: BoltReadTransaction
+
+    /// The whole of the database's file. Closes it.
+    package func readAll() -> [UInt8] {
+        defer { self.database.close() }
+        return self.database.image(at: 0, count: Int(self.database.imageBytes))
+    }
 }

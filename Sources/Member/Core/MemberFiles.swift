@@ -9,25 +9,22 @@ internal import WriteAheadLog
 final class MemberFiles {
     private let log: WriteAheadLog
     private let snapshots: SnapshotFiles
-    let backend: BoltBackend
-    private let databasePath: String
+    private(set) var backend: BoltBackend
+    private let place: MemberPlace
     let quotaBytes: Int64
     /// The log can be read from here on.
     private var lastSnapshot: UInt64
     private var committedAt: Duration
     private var hardState: HardState
 
-    /// Entries that stay in memory behind a snapshot, so that a member a little behind need not be sent the database. etcd's
-    /// own number.
-    private static let catchUpEntries: UInt64 = 5000
     /// Rows, bytes and time after which the database is committed. What is not committed is in the log.
     private static let (commitRows, commitBytes, commitInterval) = (20_000, 16_000_000, Duration.seconds(5))
 
     init(
-        log: WriteAheadLog, snapshots: SnapshotFiles, backend: BoltBackend, databasePath: String, quotaBytes: Int64,
-        lastSnapshot: UInt64, hardState: HardState, uptime: Duration
+        log: WriteAheadLog, place: MemberPlace, backend: BoltBackend, quotaBytes: Int64, lastSnapshot: UInt64,
+        hardState: HardState, uptime: Duration
     ) {
-        (self.log, self.snapshots, self.backend, self.databasePath) = (log, snapshots, backend, databasePath)
+        (self.log, self.place, self.snapshots, self.backend) = (log, place, place.snapshots, backend)
         // etcd's default quota is 2 GiB; less than nothing is none.
         self.quotaBytes = quotaBytes == 0 ? 2 << 30 : quotaBytes < 0 ? .max : quotaBytes
         (self.lastSnapshot, self.committedAt, self.hardState) = (lastSnapshot, uptime, hardState)
@@ -75,11 +72,11 @@ final class MemberFiles {
 
     /// Commits the database and notes that the log need not be read from before here.
     func snapshot(
-        _ store: borrowing Store, _ storage: MemoryStorage, _ members: ConfState, _ configuration: MemberConfiguration
+        _ store: borrowing Store, _ storage: MemoryStorage, _ configuration: MemberConfiguration
     ) throws(MemberError) {
         try self.commit(store, uptime: self.committedAt)
         let index = store.appliedIndex
-        let tree = store.v2Membership().json()
+        let (tree, members) = (store.v2Membership().json(), store.confState)
         storage.createSnapshot(at: index, confState: members, data: tree)
         guard let snapshot = storage.snapshot() else { return }
         try self.onLog { () throws(WALError) in
@@ -91,7 +88,27 @@ final class MemberFiles {
             if configuration.maximumLogs > 0 { try self.log.purge(before: index, keeping: configuration.maximumLogs) }
         }
         self.lastSnapshot = index
-        if index > Self.catchUpEntries { storage.compact(through: index - Self.catchUpEntries) }
+        let kept = configuration.snapshotCatchUpEntries
+        if index > kept { storage.compact(through: index - kept) }
+    }
+
+    /// Notes that a leader's state is to be this member's. Its database has come before.
+    func save(_ snapshot: RaftSnapshot) throws(MemberError) {
+        let metadata = snapshot.metadata
+        try self.onLog { () throws(WALError) in
+            try self.snapshots.save(snapshot)
+            try self.log.append(WALSnapshot(index: metadata.index, term: metadata.term, confState: metadata.confState))
+        }
+        self.lastSnapshot = metadata.index
+    }
+
+    /// Goes on with the database that came with a leader's state. ``save(_:)`` was called, and the hard state that covers
+    /// it is in the log: a crash in here is mended when the member is opened again.
+    func install(_ snapshot: RaftSnapshot) throws(MemberError) -> BoltBackend {
+        // Without the commit index the snapshot would not count, and the log would end before the database.
+        try self.onLog { () throws(WALError) in try self.log.sync() }
+        self.backend = try self.place.takeReceived(snapshot.metadata.index, instead: self.backend)
+        return self.backend
     }
 
     func close() throws(MemberError) {

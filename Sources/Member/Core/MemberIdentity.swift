@@ -3,14 +3,14 @@ internal import EtcdWire
 internal import Store
 
 /// Who a member is.
-struct MemberIdentity: Sendable, Hashable {
-    var memberID: UInt64
-    var clusterID: UInt64
+package struct MemberIdentity: Sendable, Hashable {
+    package var memberID: UInt64
+    package var clusterID: UInt64
 
     /// The id of a member: of its peer URLs in order, the cluster's token, and, for one that is added later, the date.
     ///
     /// Source: etcd, `server/etcdserver/api/membership/member.go`.
-    static func memberID(peerURLs: [String], token: String, seconds: Int64? = nil) -> UInt64 {
+    package static func memberID(peerURLs: [String], token: String, seconds: Int64? = nil) -> UInt64 {
         let text = peerURLs.sorted().joined() + token + (seconds.map(String.init) ?? "")
         return Self.firstBytes(Array(text.utf8))
     }

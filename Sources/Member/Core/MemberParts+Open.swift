@@ -14,7 +14,8 @@ extension MemberParts {
             throw MemberError(.configuration, "joining a cluster that runs is not there yet")
         }
         guard try !place.isThere(place.database) else {
-            throw MemberError(.corrupt, "\(place.log): the log is missing, though there is a database; quorate inspect tells more")
+            throw MemberError(
+                .corrupt, "\(place.log): the log is missing, though there is a database; quorate inspect tells more")
         }
         let token = configuration.initialClusterToken
         let members = configuration.initialCluster
@@ -39,7 +40,8 @@ extension MemberParts {
         let metadata = WALMetadata(nodeID: identity.memberID, clusterID: identity.clusterID)
         let log: WriteAheadLog
         do throws(WALError) {
-            log = try WriteAheadLog.create(place.log, metadata: metadata.encoded(), disk: place.disk)
+            log = try WriteAheadLog.create(
+                place.log, metadata: metadata.encoded(), disk: place.disk, configuration: place.logConfiguration)
         } catch {
             throw MemberError(error)
         }
@@ -49,8 +51,8 @@ extension MemberParts {
         do throws(ConfChangeRefused) { try raft.bootstrap(changes) } catch { throw MemberError(.configuration, "\(error)") }
         let backend = try place.openDatabase()
         let files = MemberFiles(
-            log: log, snapshots: place.snapshots, backend: backend, databasePath: place.database,
-            quotaBytes: configuration.quotaBytes, lastSnapshot: 0, hardState: HardState(), uptime: circumstances.uptime)
+            log: log, place: place, backend: backend, quotaBytes: configuration.quotaBytes, lastSnapshot: 0,
+            hardState: HardState(), uptime: circumstances.uptime)
         let store = try self.store(backend, identity, configuration, circumstances.uptime)
         return MemberParts(
             store: store, raft: raft, storage: storage, files: files, identity: identity,
@@ -64,8 +66,13 @@ extension MemberParts {
     ) throws(MemberError) -> MemberParts {
         let (summary, identity) = try self.readLog(place)
         try place.makeDirectories()
-        let backend = try place.openDatabase()
-        let store = try self.store(backend, identity, configuration, circumstances.uptime)
+        var backend = try place.openDatabase()
+        var store = try self.store(backend, identity, configuration, circumstances.uptime)
+        if let newest = summary.validSnapshots.last, newest.index > store.appliedIndex {
+            // A crash came between noting that a leader's state was taken and taking it.
+            backend = try place.takeReceived(newest.index, instead: backend)
+            store = try self.store(backend, identity, configuration, circumstances.uptime)
+        }
         guard let start = summary.validSnapshots.last(where: { $0.index <= store.appliedIndex }) else {
             throw MemberError(
                 .corrupt,
@@ -74,12 +81,13 @@ extension MemberParts {
         let (log, contents): (WriteAheadLog, LogContents)
         let state: RaftSnapshot
         do throws(WALError) {
-            (log, contents) = try WriteAheadLog.open(place.log, after: start, disk: place.disk)
+            (log, contents) = try WriteAheadLog.open(
+                place.log, after: start, disk: place.disk, configuration: place.logConfiguration)
             state = start.index == 0 ? RaftSnapshot() : try place.snapshots.load(start)
         } catch {
             throw MemberError(error)
         }
-        guard contents.lastIndex >= store.appliedIndex else {
+        guard max(contents.lastIndex, start.index) >= store.appliedIndex else {
             throw MemberError(
                 .corrupt,
                 "\(place.log): ends with entry \(contents.lastIndex), but the database holds those up to \(store.appliedIndex)")
@@ -87,9 +95,8 @@ extension MemberParts {
         let storage = MemoryStorage(hardState: contents.state, snapshot: state, entries: contents.entries)
         let raft = try self.raft(identity, configuration, circumstances, storage, applied: start.index)
         let files = MemberFiles(
-            log: log, snapshots: place.snapshots, backend: backend, databasePath: place.database,
-            quotaBytes: configuration.quotaBytes, lastSnapshot: start.index, hardState: contents.state,
-            uptime: circumstances.uptime)
+            log: log, place: place, backend: backend, quotaBytes: configuration.quotaBytes, lastSnapshot: start.index,
+            hardState: contents.state, uptime: circumstances.uptime)
         return MemberParts(
             store: store, raft: raft, storage: storage, files: files, identity: identity,
             firstRequestID: circumstances.firstRequestID)
@@ -104,7 +111,7 @@ extension MemberParts {
         return (summary, MemberIdentity(memberID: metadata.nodeID, clusterID: metadata.clusterID))
     }
 
-    private static func store(
+    static func store(
         _ backend: BoltBackend, _ identity: MemberIdentity, _ configuration: MemberConfiguration, _ uptime: Duration
     ) throws(MemberError) -> Store {
         // Leases live at least one and a half elections, in whole seconds.

@@ -1,12 +1,12 @@
 internal import Bolt
 internal import EtcdWire
-internal import Platform
+package import Platform
 internal import Raft
 internal import Store
 internal import WriteAheadLog
 
 /// What an open member consists of.
-struct MemberParts: ~Copyable {
+package struct MemberParts: ~Copyable {
     var store: Store
     var raft: RaftNode
     let storage: MemoryStorage
@@ -16,18 +16,22 @@ struct MemberParts: ~Copyable {
     let firstRequestID: UInt64
 
     /// What a run of a member is given from outside, so that a run can be repeated.
-    struct Circumstances {
+    package struct Circumstances {
         /// Decides the election timeouts.
-        var seed: UInt64
+        package var seed: UInt64
         /// A date, or whatever else is above that of any earlier run: request ids begin there.
-        var firstRequestID: UInt64
-        var uptime: Duration
+        package var firstRequestID: UInt64
+        package var uptime: Duration
+
+        package init(seed: UInt64, firstRequestID: UInt64, uptime: Duration) {
+            (self.seed, self.firstRequestID, self.uptime) = (seed, firstRequestID, uptime)
+        }
     }
 
     /// Opens a member's data directory, or begins a new member of a new cluster in it.
     ///
     /// - Throws: ``MemberError``. What is on the disk stays as it is.
-    static func open(
+    package static func open(
         _ configuration: MemberConfiguration, disk: any Disk, _ circumstances: Circumstances
     ) throws(MemberError) -> MemberParts {
         let place = MemberPlace(configuration, disk)
@@ -42,6 +46,7 @@ struct MemberPlace {
     let snapshots: SnapshotFiles
     let database: String
     let disk: any Disk
+    let logConfiguration: WALConfiguration
 
     init(_ configuration: MemberConfiguration, _ disk: any Disk) {
         let member = configuration.dataDirectory + "/member"
@@ -49,6 +54,7 @@ struct MemberPlace {
         self.snapshots = SnapshotFiles(member + "/snap", disk: disk)
         self.database = member + "/snap/db"
         self.disk = disk
+        self.logConfiguration = WALConfiguration(segmentBytes: configuration.segmentBytes)
     }
 
     func isThere(_ path: String) throws(MemberError) -> Bool {
@@ -59,6 +65,18 @@ struct MemberPlace {
         do throws(DiskError) { try self.disk.makeDirectory(self.snapshots.directory) } catch {
             throw MemberError(.disk, error.description)
         }
+    }
+
+    /// Puts the database that a leader sent in the place of the member's own.
+    func takeReceived(_ index: UInt64, instead backend: BoltBackend) throws(MemberError) -> BoltBackend {
+        do throws(StoreError) { try backend.close() } catch { throw MemberError(.disk, error.message) }
+        do throws(DiskError) {
+            try self.disk.rename(self.snapshots.receivedDatabasePath(index), to: self.database)
+            try self.disk.syncDirectory(self.snapshots.directory)
+        } catch {
+            throw MemberError(.disk, error.description)
+        }
+        return try self.openDatabase()
     }
 
     func openDatabase() throws(MemberError) -> BoltBackend {

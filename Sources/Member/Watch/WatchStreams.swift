@@ -1,22 +1,24 @@
-internal import EtcdWire
+package import EtcdWire
 internal import Store
 
 /// Names one client's watch stream. Whoever opens it chooses the number; it is used again only after it was closed.
-struct StreamID: Hashable, Comparable, Sendable {
-    var raw: UInt64
+package struct StreamID: Hashable, Comparable, Sendable {
+    package var raw: UInt64
 
-    static func < (one: StreamID, other: StreamID) -> Bool { one.raw < other.raw }
+    package init(raw: UInt64) { self.raw = raw }
+
+    package static func < (one: StreamID, other: StreamID) -> Bool { one.raw < other.raw }
 }
 
 /// The watch streams of a member: each client names the watches of its stream as it likes, the store names them all apart.
 ///
 /// A stream whose client does not keep up is paused: its watches cost nothing meanwhile, and read what they missed from
 /// history later. Behaviour as in etcd's `Watch` service, see its `rpc.proto`.
-struct WatchStreams {
+package struct WatchStreams {
     /// What to send, and on which stream.
-    struct Message {
-        var stream: StreamID
-        var response: WatchResponse
+    package struct Message: Sendable {
+        package var stream: StreamID
+        package var response: WatchResponse
     }
 
     private struct Watch {
@@ -202,7 +204,8 @@ extension WatchResponse {
         var part = self
         part.events = []
         for event in self.events {
-            let size = event.kv.key.count + event.kv.value.count + (event.prevKv.map { $0.key.count + $0.value.count } ?? 0) + 64
+            let size =
+                event.kv.key.count + event.kv.value.count + (event.prevKv.map { $0.key.count + $0.value.count } ?? 0) + 64
             if sizes + size > limit, !part.events.isEmpty {
                 part.fragment = true
                 parts.append(part)

@@ -47,9 +47,14 @@ extension Store {
         for operation in request.success + request.failure {
             switch operation {
             case .range(let request): try self.permit(.read, request.key, request.rangeEnd, proposer)
-            case .put(let request): try self.authorize(request, proposer)
+            case .put(let request):
+                if self.options.checksAllOfTxn {
+                    try self.authorize(request, proposer)
+                } else {
+                    try self.permit(.write, request.key, [], proposer)
+                }
             case .deleteRange(let request): try self.authorize(request, proposer)
-            case .txn(let request): try self.authorize(request, proposer)
+            case .txn(let request): if self.options.checksAllOfTxn { try self.authorize(request, proposer) }
             }
         }
     }

@@ -1,0 +1,78 @@
+internal import EtcdWire
+internal import Member
+internal import Platform
+
+/// A machine with one member: its disk outlives it.
+final class SimulatedMember {
+    let number: Int
+    private let configuration: MemberConfiguration
+    private(set) var disk: SimulatedDisk
+    /// Nil while it is down.
+    private(set) var core: MemberCore<Int>?
+    private(set) var id: UInt64 = 0
+    /// What the next turn will be told.
+    var events: [MemberCore<Int>.Event] = []
+    /// Until when it does nothing, as if the machine were stuck.
+    var pausedUntil: Duration = .zero
+    /// When a crashed one comes back.
+    var restartAt: Duration?
+    private var starts: UInt64 = 0
+    private var seed: UInt64
+    private let syncs: Bool
+
+    init(_ number: Int, _ configuration: MemberConfiguration, seed: UInt64, syncs: Bool) {
+        (self.number, self.configuration, self.seed, self.syncs) = (number, configuration, seed, syncs)
+        self.disk = SimulatedDisk(seed: seed)
+        if !syncs { self.disk.ignoreSyncs() }
+    }
+
+    var isUp: Bool { self.core != nil }
+
+    func start(at now: Duration) throws(MemberError) {
+        self.starts += 1
+        self.restartAt = nil
+        self.events = []
+        let circumstances = MemberParts.Circumstances(
+            seed: self.seed &+ self.starts &* 7919, firstRequestID: self.starts << 32, uptime: now)
+        let parts = try MemberParts.open(self.configuration, disk: self.disk, circumstances)
+        let core = MemberCore<Int>(parts, self.configuration, uptime: now)
+        self.id = core.identity.memberID
+        self.core = consume core
+    }
+
+    /// The machine loses power. What its disk keeps of what was not synced is `kind`'s to say.
+    func crash(_ kind: CrashKind, until restart: Duration) {
+        self.core = nil
+        self.events = []
+        self.disk = self.disk.afterCrash(kind)
+        if !self.syncs { self.disk.ignoreSyncs() }
+        self.restartAt = restart
+    }
+
+    func turn(
+        at now: Duration, _ send: ([RaftMessage]) -> Void
+    ) throws(MemberError) -> MemberCore<Int>.Effects? {
+        guard self.core != nil else { return nil }
+        var events: [MemberCore<Int>.Event] = []
+        swap(&events, &self.events)
+        return try self.core!.turn(events, uptime: now, now: Timestamp(seconds: 1_800_000_000) + now, send: send)
+    }
+
+    /// Lets a leader's database come in whole, as the transport does before it hands the message on.
+    func receive(_ database: [UInt8], at index: UInt64) throws(DiskError) {
+        let path =
+            "/member-\(self.number)/member/snap/"
+            + String(repeating: "0", count: 16 - String(index, radix: 16).count) + String(index, radix: 16) + ".snap.db"
+        let file = try self.disk.open(path, .create)
+        try file.truncate(to: 0)
+        try file.write(database, at: 0)
+        try file.sync()
+        try file.close()
+        try self.disk.syncDirectory("/member-\(self.number)/member/snap")
+    }
+
+    func withCore<Value>(_ body: (inout MemberCore<Int>) -> Value) -> Value? {
+        guard self.core != nil else { return nil }
+        return body(&self.core!)
+    }
+}
