@@ -48,10 +48,24 @@ extension RaftNode {
     }
 
     private mutating func receiveSnapshot(_ message: RaftMessage) {
+        if self.log.applying > self.log.applied, let index = message.snapshot?.metadata.index, index > self.log.committed {
+            // The configuration goes over to the snapshot's at once. Changes from before it that are still being applied
+            // would be made to that one.
+            (self.heldSnapshot, self.log.isHeld) = (message, true)
+            return
+        }
         var response = RaftMessage(.appendResponse, to: message.from)
         let isRestored = self.restore(message.snapshot ?? RaftSnapshot())
         response.index = isRestored ? self.log.lastIndex : self.log.committed
         self.send(response)
+    }
+
+    /// For when entries have been applied.
+    mutating func receiveHeldSnapshot() {
+        guard let message = self.heldSnapshot, self.log.applying == self.log.applied else { return }
+        (self.heldSnapshot, self.log.isHeld) = (nil, false)
+        guard self.role == .follower, message.term == self.term else { return }
+        self.receiveSnapshot(message)
     }
 
     /// Takes the log and the configuration from a snapshot; false if there is nothing in it for this member.

@@ -18,6 +18,8 @@ struct RaftLog {
     private let maxApplyingBytes: UInt64
     private var applyingBytes: UInt64 = 0
     private var applyingIsPaused = false
+    /// Whether nothing more is to be applied because a snapshot waits.
+    var isHeld = false
 
     init(storage: any RaftStorage, maxApplyingBytes: UInt64) {
         self.storage = storage
@@ -120,7 +122,8 @@ struct RaftLog {
     }
 
     func hasNextCommitted(unstable allowed: Bool) -> Bool {
-        !self.applyingIsPaused && self.unstable.snapshot == nil && self.applying < self.maxAppliable(unstable: allowed)
+        !self.applyingIsPaused && !self.isHeld && self.unstable.snapshot == nil
+            && self.applying < self.maxAppliable(unstable: allowed)
     }
 
     mutating func nextCommitted(unstable allowed: Bool) -> ArraySlice<RaftEntry> {

@@ -45,6 +45,8 @@ public struct RaftNode {
     var uncommittedBytes: UInt64 = 0
     var reads = ReadQueue()
     var readStates: [ReadState] = []
+    /// A snapshot that came while entries before it are being applied; taken in after them.
+    var heldSnapshot: RaftMessage?
 
     var electionElapsed = 0
     var heartbeatElapsed = 0
@@ -175,6 +177,7 @@ public struct RaftNode {
         }
         (self.pendingConfIndex, self.uncommittedBytes) = (0, 0)
         self.reads.reset()
+        (self.heldSnapshot, self.log.isHeld) = (nil, false)
     }
 
     // MARK: Time

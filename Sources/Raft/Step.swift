@@ -97,6 +97,7 @@ extension RaftNode {
             guard let last = message.entries.last else { return }
             self.applied(to: last.index, bytes: message.entries.encodedSize)
             self.uncommittedBytes -= min(self.uncommittedBytes, message.entries.payloadSize)
+            self.receiveHeldSnapshot()
         case .proposal:
             guard !message.entries.isEmpty else { throw RaftRefusal(.impossible("a proposal of nothing")) }
             try self.propose(message.entries, from: message.from)

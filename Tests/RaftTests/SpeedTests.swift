@@ -3,7 +3,7 @@ import Glibc
 import Raft
 import Testing
 
-/// Proposals a second through the state machine alone, printed where `QUORATE_RAFT_SPEED` is set. Of use in release builds.
+/// Proposals a second of processor time through the state machine alone, printed where `QUORATE_RAFT_SPEED` is set. Of use in release builds.
 @Suite(.enabled(if: unsafe getenv("QUORATE_RAFT_SPEED") != nil)) struct SpeedTests {
     private static func members(_ count: UInt64, async: Bool) throws -> ([RaftNode], [MemoryStorage]) {
         let state = ConfState(voters: Array(1...count))
@@ -41,7 +41,7 @@ import Testing
                     nodes[position].advance()
                 }
             }
-            if messages.isEmpty, !nodes.contains(where: \.hasReady) { return applied }
+            if messages.isEmpty, !nodes.indices.contains(where: { nodes[$0].hasReady }) { return applied }
             var taken: [RaftMessage] = []
             swap(&taken, &messages)
             for message in taken {
@@ -55,15 +55,16 @@ import Testing
         }
     }
 
+    /// Seconds of processor time, so that other work on the machine does not count.
     private static func now() -> Double {
         var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     @Test func proposals() throws {
         for (count, async) in [(UInt64(1), false), (1, true), (3, false), (3, true)] {
-            for (batch, single) in [(1, true), (16, true), (16, false), (100, false), (1000, false)] {
+            for (batch, single) in [(1, true), (16, true), (16, false), (1000, true), (1000, false)] {
                 var (nodes, storages) = try Self.members(count, async: async)
                 nodes[0].campaign()
                 _ = try Self.settle(&nodes, storages)

@@ -422,6 +422,10 @@ final class SimulatedCluster {
             if round > 40, round % 20 == 0 {
                 if self.hasConverged() { return }
                 for member in self.members where member.node?.role == .leader { try self.propose(member) }
+                // With neither, no one tells a leader of a higher term but who stands in it.
+                if !self.template.checkQuorum, !self.template.preVote, let member = self.dice.pick(self.members) {
+                    try self.act(member) { $0.campaign() }
+                }
             }
         }
         let states = self.members.map { "\($0.id): \($0.node?.role.rawValue ?? "down") at \($0.state.index)" }
