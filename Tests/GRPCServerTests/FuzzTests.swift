@@ -133,10 +133,10 @@ struct FuzzTests {
         #expect(Outcome(Self.cut(session.bytes, &session.random)) == whole, "seed \(seed)")
     }
 
-    /// Larger with `QUORATE_FUZZ`, the number of seeds.
+    /// Larger with `QUORATE_HTTP2_FUZZ`, the number of seeds.
     @Test("A damaged stream ends in an error or goes on, the same in any parts, and never traps")
     func damaged() {
-        let count = environment("QUORATE_FUZZ").flatMap { UInt64($0) } ?? 200
+        let count = environment("QUORATE_HTTP2_FUZZ").flatMap { UInt64($0) } ?? 200
         var failures: [HTTP2ErrorCode: Int] = [:]
         for seed in 1...count {
             var session = Session(seed: seed, frames: 12)
