@@ -6,6 +6,8 @@ import YAML
 final class Gateway {
     private let port: Int
     private var socket: MemberSocket?
+    /// What was asked for last.
+    private var last = ""
 
     init(_ member: EtcdProcess) {
         self.port = member.clientPort
@@ -28,6 +30,7 @@ final class Gateway {
     func begin(_ path: String, _ json: [UInt8]) throws {
         var head = "POST /v3/\(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         if let token { head += "Authorization: \(token)\r\n" }
+        self.last = "\(path) \(String(decoding: json.prefix(300), as: UTF8.self))"
         try self.connected().send(Array("\(head)Content-Length: \(json.count)\r\n\r\n".utf8) + json)
     }
 
@@ -45,6 +48,10 @@ final class Gateway {
 
     /// The answer to the oldest request that has none yet.
     func answer() throws -> (status: Int, body: Node) {
+        do { return try self.read() } catch { throw TestSupportError("\(self.last): \(error)") }
+    }
+
+    private func read() throws -> (status: Int, body: Node) {
         let socket = try self.connected()
         let status = try socket.line()
         var length: Int?
