@@ -3,7 +3,8 @@ import Glibc
 import Raft
 import Testing
 
-/// Proposals a second of processor time through the state machine alone, printed where `QUORATE_RAFT_SPEED` is set. Of use in release builds.
+/// Proposals a second of processor time through the state machine alone, printed where `QUORATE_RAFT_SPEED` is set. Of use
+/// in release builds.
 @Suite(.enabled(if: unsafe getenv("QUORATE_RAFT_SPEED") != nil)) struct SpeedTests {
     private static func members(_ count: UInt64, async: Bool) throws -> ([RaftNode], [MemoryStorage]) {
         let state = ConfState(voters: Array(1...count))
