@@ -21,7 +21,8 @@ enum House {
 
     /// Rooms that stand on the standard library, the C library, and rooms below.
     static let noFoundation: Set<String> = [
-        "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Raft", "ClusterAPI", "Store", "Reconcile", "EmbeddedStore",
+        "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Raft", "GRPCServer", "ClusterAPI", "Store", "Reconcile",
+        "EmbeddedStore",
     ]
 
     /// Modules that come with the toolchain.
