@@ -187,6 +187,7 @@ let package = Package(
         tests("SimulationTests", ["Platform", "EtcdWire", "Store", "Simulation"], exclude: ["Linearizability/Histories"]),
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("PeerTests", ["Platform", "EtcdWire", "Store", "Member", "TestSupport"]),
+        tests("RealClusterTests", ["Platform", "YAML", "EtcdWire", "Simulation", "TestSupport"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),

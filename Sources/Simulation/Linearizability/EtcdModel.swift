@@ -47,6 +47,7 @@ public struct EtcdModel: SequentialModel {
             let expected = state.revision + (output?.hasWritten == true ? 1 : 0)
             guard revision == expected else { return nil }
         }
+        if output == nil, let events = self.log?.events(at: state.revision + 1), !input.mayWrite(events) { return nil }
         let result = state.applying(input)
         if let output {
             guard result.reply.isEqual(to: output) else { return nil }
@@ -80,6 +81,41 @@ public struct EtcdModel: SequentialModel {
     ) -> Bool {
         guard let output, revision <= state.revision, let table = state.table(at: revision) else { return false }
         return EtcdReply.range(table.range(request, header: revision)).isEqual(to: output)
+    }
+}
+
+extension EtcdRequest {
+    /// Whether the events of one revision can be this request's doing. Cheaper than to carry it out, and enough to tell for
+    /// nearly all of which nobody knows when they took effect, and if.
+    fileprivate func mayWrite(_ events: [WatchEvent]) -> Bool {
+        let event = events[0]
+        switch self {
+        case .range, .compact: return true
+        case .put(let request): return events.count == 1 && request.mayWrite(event)
+        case .deleteRange: return event.type == .delete
+        case .txn(let request): return request.mayWrite(event)
+        }
+    }
+}
+
+extension PutRequest {
+    fileprivate func mayWrite(_ event: WatchEvent) -> Bool {
+        event.type == .put && event.kv.key == self.key && (self.ignoreValue || event.kv.value == self.value)
+    }
+}
+
+extension TxnRequest {
+    fileprivate func mayWrite(_ event: WatchEvent) -> Bool {
+        [self.success, self.failure].contains { branch in
+            branch.contains { operation in
+                switch operation {
+                case .range: false
+                case .put(let request): request.mayWrite(event)
+                case .deleteRange: event.type == .delete
+                case .txn(let request): request.mayWrite(event)
+                }
+            }
+        }
     }
 }
 

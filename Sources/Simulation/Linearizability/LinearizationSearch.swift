@@ -31,8 +31,8 @@ struct LinearizationSearch<Model: SequentialModel> {
         var state: Model.State
     }
 
-    /// How many events ahead it looks for one that has become impossible.
-    private static var sight: Int { 16 }
+    /// How many operations ahead it looks for one that has become impossible.
+    private static var sight: Int { 10 }
 
     private(set) var steps = 0
     private let model: Model
@@ -119,15 +119,14 @@ struct LinearizationSearch<Model: SequentialModel> {
     private func tooLate() -> Int? {
         guard let last = self.placements.last, !last.isSettled else { return nil }
         var node = self.events.first
-        for _ in 0..<Self.sight where node != EventList.end {
+        var looked = 0
+        while node != EventList.end, looked < Self.sight {
             defer { node = self.events.after(node) }
-            guard let index = self.events.invoked(at: node) else { continue }
-            let operation = self.operations[index]
-            if let output = operation.output,
-                self.model.isTooLate(self.state, operation.input, output, before: { self.others(before: index) })
-            {
-                return index
-            }
+            // Those of unknown outcome gather in front, and are never too late.
+            guard let index = self.events.invoked(at: node), let output = self.operations[index].output else { continue }
+            looked += 1
+            let input = self.operations[index].input
+            if self.model.isTooLate(self.state, input, output, before: { self.others(before: index) }) { return index }
         }
         return nil
     }
