@@ -73,6 +73,28 @@ struct CheckerTests {
         }
     }
 
+    @Test("Of operations that nobody heard of there may be many")
+    func manyUnknown() throws {
+        typealias Operation = ClientOperation<EtcdRequest, EtcdReply>
+        func put(_ number: Int) -> EtcdRequest { .put(PutRequest(key: [1], value: [UInt8(number)])) }
+        let row = KeyValue(key: [1], createRevision: 2, modRevision: 2, version: 1, value: [7])
+        let read = RangeResponse(header: ResponseHeader(revision: 2), kvs: [row], count: 1)
+        let operations =
+            (0..<40).map { Operation(client: $0, input: put($0), invoked: $0) }
+            + [
+                Operation(
+                    client: 99, input: .range(RangeRequest(key: [1])), invoked: 100, outcome: .returned(.range(read), at: 101))
+            ]
+        for log in [nil, try EventLog([WatchEvent(kv: row)])] {
+            let verdict = LinearizabilityChecker(EtcdModel(log: log), budget: 5000).check(operations)
+            guard case .linearizable(let witnesses) = verdict else {
+                Issue.record("\(verdict)")
+                continue
+            }
+            #expect(witnesses == [[7, 40]])
+        }
+    }
+
     @Test("The log of what was stored settles what nobody heard of")
     func log() throws {
         func put(_ key: String, _ value: String) -> EtcdRequest {
