@@ -129,6 +129,17 @@ import WriteAheadLog
         }
     }
 
+    /// The same where syncs do nothing: if this passed too, the test above would say nothing.
+    @Test func theSweepSeesLostSyncs() throws {
+        let (disk, archiver, progress) = try Self.make(seed: 1, entries: 45)
+        disk.ignoreSyncs()
+        _ = try archiver.retain(Self.kept(27))
+        let problems = try disk.crashStates().compactMap {
+            try Self.problem(progress.directory, 27, last: progress.position.index, $0.disk)
+        }
+        #expect(!problems.isEmpty)
+    }
+
     /// A segment that goes without having been removed by the rule is still told of.
     @Test func whatIsMissingIsTold() throws {
         for removed in ["first", "middle", "start.json"] {
