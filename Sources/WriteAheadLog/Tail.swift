@@ -101,6 +101,8 @@ private struct Following {
                 continue
             }
             self.hasEnd = false
+            // That the next continues its checksum proves it to be a record; what is in it, its strict form.
+            if let kind = WALRecord.Kind(rawValue: before.kind) { self.note(RecordContent(kind, bytes, before.data)) }
             while let (record, kind) = Frame.validRecord(bytes, at: before.end, continuing: before.crc) {
                 self.first = self.first ?? before.end
                 self.add(kind, record, bytes)
@@ -112,15 +114,18 @@ private struct Following {
 
     private mutating func add(_ kind: WALRecord.Kind, _ record: Frame.Record, _ bytes: [UInt8]) {
         self.count += 1
-        switch RecordContent(kind, bytes, record.data) {
+        let content = RecordContent(kind, bytes, record.data)
+        if case .state(let state) = content { self.mark = max(self.mark ?? 0, state.commit) }
+        self.note(content)
+    }
+
+    private mutating func note(_ content: RecordContent?) {
+        switch content {
         case .entry(let entry):
             let isEarly = self.hasEnd && !self.hasEntry && entry.index > self.next
             self.proveDurable = self.proveDurable || self.hasEndAfterEntry || isEarly
             self.hasEntry = true
-        case .state(let state):
-            self.mark = max(self.mark ?? 0, state.commit)
-            self.end()
-        case .snapshot: self.end()
+        case .state, .snapshot: self.end()
         case .crc, .metadata, nil: break
         }
     }

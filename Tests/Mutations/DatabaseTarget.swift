@@ -33,8 +33,10 @@ public struct DatabaseTarget: MutationTarget {
         let isLostWrite = mutation.changes.contains { if case .older(let range) = $0 { range.count == 4096 } else { false } }
         if isLostWrite { return .unknowable }
         let original = self.image.specimen.bytes
-        let isOnlyRows = bytes.indices.allSatisfy { bytes[$0] == original[$0] || self.isRow[$0] }
-        return isOnlyRows ? .unknowable : verdict
+        // What is changed elsewhere must make no difference.
+        var rows = bytes
+        for at in bytes.indices where !self.isRow[at] { rows[at] = original[at] }
+        return rows == bytes || rows != original && self.image.verdict(of: rows) == verdict ? .unknowable : verdict
     }
 }
 

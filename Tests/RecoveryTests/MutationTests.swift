@@ -29,6 +29,18 @@ enum Environment {
         }
     }
 
+    /// What was once read wrongly: a sector of zeros, with a later batch behind it.
+    @Test(arguments: [611, 621] as [UInt64]) func aLostSectorIsNoTornWrite(shape: UInt64) throws {
+        let target = try LogTarget(seed: shape)
+        let mutation = Mutation([.zero(512..<1024)])
+        let verdict = target.verdict(of: mutation.damage(target.specimens[0]), for: 0, mutation)
+        guard case .refused(let file, let offset) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+        #expect(file.hasSuffix(".wal") && offset.map { $0 < 512 } == true)
+    }
+
     @Test func theSharesAreAll() {
         #expect(MutationTargets.all.reduce(0) { $0 + $1.share } == 1000)
     }
