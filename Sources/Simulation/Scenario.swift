@@ -20,7 +20,7 @@ public struct Scenario: Sendable, CustomStringConvertible {
         case loseEverything
         case write(Int)
         case snapshot(String)
-        case restore
+        case restore(TargetSpec = .latest)
         case delete
     }
 
@@ -49,8 +49,10 @@ public struct Scenario: Sendable, CustomStringConvertible {
         Scenario("replace a hung member", replicas: 3, steps: [.hang("orders-2")]),
         Scenario("disk lost", replicas: 3, steps: [.loseDisk("orders-1")]),
         Scenario("snapshot", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .snapshot("second")]),
-        Scenario("restore", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .loseEverything, .restore]),
-        Scenario("roll back", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .restore]),
+        Scenario("restore", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .loseEverything, .restore()]),
+        Scenario("roll back", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .restore()]),
+        Scenario(
+            "roll back to a revision", replicas: 1, steps: [.write(7), .snapshot("first"), .write(5), .restore(.revision(10))]),
         Scenario("delete", replicas: 3, steps: [.delete]),
         Scenario("delete with a last snapshot", replicas: 3, steps: [.write(3), .delete]) {
             $0.deletionPolicy = .snapshotThenDelete
@@ -138,8 +140,8 @@ extension Scenario {
             return true
         case .snapshot(let snapshot):
             return await self.takeSnapshot(snapshot, &runner)
-        case .restore:
-            return await self.restore(&runner)
+        case .restore(let target):
+            return await self.restore(target, &runner)
         case .delete:
             await self.delete(&runner)
             return await runner.run(name) { _, cluster in cluster == nil }
@@ -157,17 +159,25 @@ extension Scenario {
         return false
     }
 
-    private func restore(_ runner: inout Runner) async -> Bool {
+    private func restore(_ target: TargetSpec, _ runner: inout Runner) async -> Bool {
         var restore = EtcdRestore(metadata: ObjectMeta(name: "back"), spec: EtcdRestoreSpec(clusterRef: Self.cluster))
+        restore.spec.source.target = target
         restore.spec.approved = true
         _ = try? await runner.objects.create(restore)
         for _ in 0..<1_000 {
-            let isDone = await runner.object(EtcdRestore.self, "back")?.status.phase == .succeeded
+            let status = await runner.object(EtcdRestore.self, "back")?.status
+            let isDone = status?.phase == .succeeded && status?.report?.target == target
             let cluster = await runner.cluster(Self.cluster)
-            if isDone, Self.isSettled(runner.world, cluster) { return true }
+            if isDone, Self.isSettled(runner.world, cluster), Self.isAt(target, runner.world) { return true }
             _ = await runner.turn(Self.cluster)
         }
         return false
+    }
+
+    /// Whether the cluster is at a revision that was asked for.
+    private static func isAt(_ target: TargetSpec, _ world: World) -> Bool {
+        guard case .revision(let revision) = target else { return true }
+        return world.cluster(self.cluster)?.agreements.last?.revision == revision
     }
 
     private func delete(_ runner: inout Runner) async {
