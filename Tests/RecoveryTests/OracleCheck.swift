@@ -54,6 +54,11 @@ struct OracleCheck {
             #expect(store.failure == nil, comment)
             if trail.count == 60 { trail.removeFirst() }
             trail.append(Self.describe(entry, result, before))
+            if let sample = samples.first {
+                let isPassed = store.revision > sample.revision || store.compactRevision > sample.compacted
+                try #require(
+                    !isPassed, "\(comment), entry \(entry.index), \(sample) was passed\n\(trail.joined(separator: "\n"))")
+            }
             while let sample = samples.first, sample.revision == store.revision, sample.compacted == store.compactRevision {
                 let hash = try store.hashKV(HashKVRequest())
                 try #require(
