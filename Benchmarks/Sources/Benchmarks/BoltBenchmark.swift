@@ -38,8 +38,9 @@ enum BoltBenchmark: Benchmark {
             row("defragmentation, s (etcdutl defrag)", moved.ours, moved.etcd, 2),
         ]
         table.notes = [
-            "Medians of \(settings.rounds) rounds in turns; a ratio above 1 is in our favour. Commits of \(self.batch) rows, each synced.",
-            "Gets are of all rows in random order in one read transaction. Defragmentation: of one file of etcd's, by a process each.",
+            "Medians of \(settings.rounds) rounds in turns; a ratio above 1 is in our favour.",
+            "Commits are of \(self.batch) rows, each synced. Gets are of all rows in random order in one transaction.",
+            "Defragmentation is of one file of etcd's, by a process each.",
         ]
         return table
     }

@@ -20,11 +20,12 @@ final class EtcdServer {
         self.port = Int.random(in: 20_000...29_998)
         let (client, peer) = ("http://127.0.0.1:\(self.port)", "http://127.0.0.1:\(self.port + 1)")
         self.process.executableURL = URL(fileURLWithPath: settings.etcd + "/etcd")
-        self.process.arguments = [
-            "--data-dir=\(self.directory)/data", "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)",
-            "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
-            "--log-level=error",
-        ] + options
+        self.process.arguments =
+            [
+                "--data-dir=\(self.directory)/data", "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)",
+                "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
+                "--log-level=error",
+            ] + options
         _ = FileManager.default.createFile(atPath: self.directory + "/log", contents: nil)
         let log = FileHandle(forWritingAtPath: self.directory + "/log")
         self.process.standardOutput = log

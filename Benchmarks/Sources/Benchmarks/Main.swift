@@ -46,7 +46,8 @@ struct Settings {
             default: throw Failure(Self.usage)
             }
         }
-        guard self.rounds > 0, self.seconds > 0, self.gigabytes > 0, self.writers.allSatisfy({ $0 > 0 }) else { throw Failure(Self.usage) }
+        guard self.rounds > 0, self.seconds > 0, self.gigabytes > 0, self.writers.allSatisfy({ $0 > 0 })
+        else { throw Failure(Self.usage) }
     }
 
     /// The program under test.

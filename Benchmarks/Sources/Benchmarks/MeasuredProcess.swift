@@ -39,6 +39,7 @@ func measured(_ program: String, _ arguments: [String]) throws -> Cost {
 extension [Cost] {
     /// The cells of a row: median seconds, median CPU seconds, most memory.
     var cells: [String] {
-        [self.map(\.seconds).median.formatted(2), self.map(\.cpu).median.formatted(2), (self.map(\.megabytes).max() ?? 0).formatted(0)]
+        let peak = self.map(\.megabytes).max() ?? 0
+        return [self.map(\.seconds).median.formatted(2), self.map(\.cpu).median.formatted(2), peak.formatted(0)]
     }
 }

@@ -39,8 +39,9 @@ enum RecoveryBenchmark: Benchmark {
             table.rows.append([run.0] + costs[index].cells + [ratio.formatted(2)])
         }
         table.notes = [
-            "In turns, \(settings.rounds) rounds, one disk, files as the last run left them in the page cache. Made by etcd 3.5:",
-            "1 KiB values. verify reads every page, checks every row and hashes; restore also rewrites and syncs the copy.",
+            "In turns, \(settings.rounds) rounds, one disk, files as the last run left them in the page cache.",
+            "Made by etcd 3.5: 1 KiB values. verify reads every page, checks every row and hashes; restore also rewrites and",
+            "syncs the copy.",
         ]
         return table
     }

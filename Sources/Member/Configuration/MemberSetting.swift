@@ -112,7 +112,8 @@ struct MemberSetting: Sendable {
             "peer-key-file", "peer-trusted-ca-file", "peer-cert-allowed-cn", "peer-cert-allowed-hostname", "peer-crl-file",
             "cipher-suites", off: "", why: "TLS is not there yet"),
         refused(
-            "client-cert-auth", "auto-tls", "peer-client-cert-auth", "peer-auto-tls", off: "false", why: "TLS is not there yet"),
+            "client-cert-auth", "auto-tls", "peer-client-cert-auth", "peer-auto-tls", off: "false",
+            why: "TLS is not there yet"),
         refused(
             "discovery", "discovery-proxy", "discovery-srv", "discovery-srv-name", off: "",
             why: "name the members with --initial-cluster"),

@@ -129,9 +129,8 @@ struct MemberClients {
             if self.acknowledged > before, let asked { missing.remove(asked) }
         }
         if cluster.violations.isEmpty {
-            cluster.violate(
-                "mended for 15 s, and \(missing.isEmpty ? "members still differ" : "member \(missing.min() ?? 0) does not serve")"
-            )
+            let what = missing.min().map { "member \($0) does not serve" } ?? "members still differ"
+            cluster.violate("mended for 15 s, and \(what)")
         }
     }
 

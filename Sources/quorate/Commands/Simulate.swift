@@ -7,8 +7,8 @@ struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Simulate clusters of members from seeds, with everything going wrong that can.",
         discussion: """
-            Whole members (consensus, log, database, store, watches) run on simulated disks and a simulated network, in virtual \
-            time. A seed decides everything: the same seed gives the same run and the same trace, on any machine.
+            Whole members (consensus, log, database, store, watches) run on simulated disks and a simulated network, in \
+            virtual time. A seed decides everything: the same seed gives the same run and the same trace, on any machine.
 
             Examples:
               quorate simulate --seed 42
