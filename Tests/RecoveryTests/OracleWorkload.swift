@@ -284,13 +284,13 @@ extension OracleWorkload {
 extension OracleWorkload {
     /// A learner that joins, is promoted, serves, and is removed; and one that never starts.
     mutating func drawWithMembers(_ count: Int, extra: [String]) async throws {
-        let ghost = try self.add("http://127.0.0.1:1")
-        try self.changeMember("update", ["ID": .string(ghost), "peerURLs": ["http://127.0.0.1:2"]])
-        try self.changeMember("remove", ["ID": .string(ghost)])
+        let ghost = try await self.add("http://127.0.0.1:1")
+        try await self.changeMember("update", ["ID": .string(ghost), "peerURLs": ["http://127.0.0.1:2"]])
+        try await self.changeMember("remove", ["ID": .string(ghost)])
         let second = try EtcdProcess(
             self.member.binary, name: "m2", ports: Loopback.freePorts(2), cluster: ["m1=\(self.member.peerURL)"],
             isJoining: true, extra: extra)
-        let id = try self.add(second.peerURL)
+        let id = try await self.add(second.peerURL)
         try second.start()
         let gateway = self.gateway
         try await poll(within: .seconds(30), every: .milliseconds(50), "the learner has caught up; \(second.log)") {
@@ -299,21 +299,26 @@ extension OracleWorkload {
         try await second.waitUntilHealthy()
         try self.draw(count)
         try Gateway(second).call("maintenance/defragment", [:])
-        try self.changeMember("remove", ["ID": .string(id)])
+        try await self.changeMember("remove", ["ID": .string(id)])
         second.kill()
         self.operations += 7
         // It stays, and never starts.
-        _ = try self.add("http://127.0.0.1:3")
+        _ = try await self.add("http://127.0.0.1:3")
     }
 
-    private func add(_ url: String) throws -> String {
-        let answer = try self.changeMember("add", ["peerURLs": [.string(url)], "isLearner": true])
+    private func add(_ url: String) async throws -> String {
+        let answer = try await self.changeMember("add", ["peerURLs": [.string(url)], "isLearner": true])
         return try #require(answer["member"]?["ID"]?.string)
     }
     /// Raft drops a change that comes before the one before it is applied, and etcd then waits for it for ever.
     @discardableResult
-    private func changeMember(_ change: String, _ body: Mapping) throws -> Node {
-        for _ in 0..<3 { try self.gateway.put("between", change) }
-        return try self.gateway.call("cluster/member/\(change)", body)
+    private func changeMember(_ change: String, _ body: Mapping) async throws -> Node {
+        let gateway = self.gateway
+        // It refuses while a member has not served for some seconds.
+        return try await poll(within: .seconds(30), every: .milliseconds(200), "member \(change)") {
+            for _ in 0..<3 { try gateway.put("between", change) }
+            let (status, answer) = try gateway.post("cluster/member/\(change)", body)
+            return status == 200 ? answer : nil
+        }
     }
 }
