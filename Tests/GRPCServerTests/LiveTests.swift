@@ -93,7 +93,9 @@ struct LiveTests {
                 written += 1
                 most = max(most, call.pendingBytes)
             }
-            #expect(most < (256 << 10) + 5_000 && written > 50 && written < 5_000)
+            // A mark, not a wall: bytes that are just being handed over are counted late, and a message more may pass.
+            #expect(most < 2 * (256 << 10), "\(most) bytes")
+            #expect(written > 50 && written < 5_000, "\(written) messages")
             live.send { $0.finish(call.id, .ok) }
             let frames = client.answer(1)
             #expect(frames.status == "0")

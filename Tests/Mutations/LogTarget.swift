@@ -75,23 +75,25 @@ public struct LogTarget: MutationTarget {
                 found.metadata == self.expected.metadata
             else { return .wrong("\(found.entries.count) entries, other than were written") }
             let what = "\(found.entries.count) entries of \(self.expected.entries.count)"
-            return self.mayBeTorn(bytes, specimen) ? .torn : .cut(what)
+            return self.mayBeTorn(bytes, specimen, after: found.entries.last?.index ?? 0) ? .torn : .cut(what)
         }
     }
 
     /// Whether an interrupted write may have left these bytes: nothing behind the first damage was written after the damaged
     /// was made durable. A batch is made durable as a whole; it ends with a state.
-    private func mayBeTorn(_ bytes: [UInt8], _ specimen: Int) -> Bool {
+    /// - Parameter last: The last entry that was read. Damage before it is in bits that mean nothing, such as padding.
+    private func mayBeTorn(_ bytes: [UInt8], _ specimen: Int, after last: UInt64) -> Bool {
         guard specimen == self.specimens.count - 1 else { return false }
         let original = self.specimens[specimen].bytes
         func isIntact(_ record: LogItem) -> Bool {
             let range = Int(record.offset)..<Int(record.end)
             return range.upperBound <= bytes.count && bytes[range] == original[range]
         }
-        var (hasEntry, hasEnd, isDamaged) = (false, false, false)
+        var (hasEntry, hasEnd, isDamaged, isUnread) = (false, false, false, false)
         for record in self.records[specimen] {
             let intact = isIntact(record)
-            isDamaged = isDamaged || !intact
+            if case .entry(let entry) = record.kind, entry.index > last { isUnread = true }
+            isDamaged = isDamaged || (!intact && isUnread)
             guard isDamaged else { continue }
             if case .entry = record.kind {
                 if intact, hasEnd { return false }

@@ -15,13 +15,13 @@ enum Environment {
 @Suite(.timeLimit(.minutes(60))) struct MutationTests {
     /// Of all targets together.
     private static let count = Environment.number("QUORATE_MUTATIONS") ?? 100_000
-    private static let seed = Environment.number("QUORATE_SEED").map { UInt64($0) } ?? SystemRandomNumberGenerator.seed
+    private static let seed = Environment.number("QUORATE_SEED").map { UInt64($0) } ?? 2
 
     @Test(arguments: MutationTargets.all.indices)
     func damageIsNeverReadAsSomethingElse(place: Int) throws {
         let target = MutationTargets.all[place]
         let count = (Self.count * target.share + 999) / 1000
-        // Half of them are the same every time, so that what once was wrong is tried again; the others never were before.
+        // The same every time, so that a run tells of a change; `scripts/mutate` draws new ones.
         for seed in [1, Self.seed] {
             let tally = try target.run(count / 2, seed: seed)
             #expect(tally.isClean, "seed \(seed): \(tally.problems.joined(separator: "\n"))")
