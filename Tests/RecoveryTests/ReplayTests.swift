@@ -157,6 +157,13 @@ struct ReplayTests {
         return bytes.indices.filter { bytes[$0...].starts(with: Array("vvvv".utf8)) }
     }
 
+    private static func flip(_ path: String, _ offset: Int64) throws {
+        let file = try self.disk.open(path, .readWrite)
+        let byte = try file.read(at: offset, count: 1)
+        try file.write([byte[0] ^ 4], at: offset)
+        try file.close()
+    }
+
     /// A bit that flips in the log's middle, in a page, or in a snapshot is refused with its place; in the torn tail it is not.
     @Test(arguments: EtcdVersion.enabled)
     func damageIsRefusedWithItsPlace(version: EtcdVersion) async throws {
@@ -170,12 +177,6 @@ struct ReplayTests {
         let used = try #require(try Inspect.run(member.dataDirectory, disk: Self.disk).facts.log?.segments.first?.usedBytes)
         let out = "\(member.directory.path)/out"
 
-        func flip(_ path: String, _ offset: Int64) throws {
-            let file = try Self.disk.open(path, .readWrite)
-            let byte = try file.read(at: offset, count: 1)
-            try file.write([byte[0] ^ 4], at: offset)
-            try file.close()
-        }
         func refused(_ source: String, _ file: String, near offset: Int64, within: Int64 = 4096) throws {
             let error = #expect(throws: RecoveryError.self) { try Self.restore([source], to: out, .latest) }
             #expect(error?.code == .damaged && error?.file == file, "\(String(describing: error))")
@@ -187,7 +188,7 @@ struct ReplayTests {
         }
         // In a value: a bit of the padding between records means nothing.
         let middle = used / 2 + Int64(try #require(Self.values(segment, from: used / 2).first))
-        try flip(segment, middle)
+        try Self.flip(segment, middle)
         try refused(member.dataDirectory, segment, near: middle)
         // What comes before it can still be had.
         let part = try Restore.run(
@@ -198,24 +199,24 @@ struct ReplayTests {
             }(), disk: Self.disk)
         #expect(part.revision > 50 && part.revision < 201)
         #expect(try Self.restore([log], to: out + "-early", .revision(20)).revision == 20)
-        try flip(segment, middle)
+        try Self.flip(segment, middle)
 
         let size = try #require(try Self.disk.stat(snapshot)).size
         // Its hash tells, or the page itself where it is looked at before.
-        try flip(snapshot, size / 2)
+        try Self.flip(snapshot, size / 2)
         try refused(snapshot, snapshot, near: size / 2, within: size)
-        try flip(snapshot, size / 2)
-        try flip(snapshot, size - 5)
+        try Self.flip(snapshot, size / 2)
+        try Self.flip(snapshot, size - 5)
         try refused(snapshot, snapshot, near: size - 32)
-        try flip(snapshot, size - 5)
+        try Self.flip(snapshot, size - 5)
 
         let database = "\(member.dataDirectory)/member/snap/db"
         let pages = try Inspect.run(member.dataDirectory, disk: Self.disk).facts.database
         #expect(pages?.isSound == true)
         let header = try Self.pageWithRows(database)
-        try flip(database, header + 8)
+        try Self.flip(database, header + 8)
         try refused(member.dataDirectory, database, near: header)
-        try flip(database, header + 8)
+        try Self.flip(database, header + 8)
 
         // A write that was cut off: the record's last sector never came.
         let whole = try Self.restore([log], to: out + "-whole", .latest)
