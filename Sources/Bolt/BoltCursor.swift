@@ -1,5 +1,6 @@
 /// Goes over a bucket's entries in the order of their keys. It checks what it passes: each page's keys against the branch
-/// above it, and that no more pages come than the file has, so that pages that refer to one another in a circle end it.
+/// above it, that no leaf was emptied, and that no more pages come than the file has, so that pages that refer to one another
+/// in a circle end it.
 public struct BoltCursor {
     /// No tree of fewer than 2^38 pages is deeper.
     private static let maximumDepth = 64
@@ -90,6 +91,11 @@ public struct BoltCursor {
         }
         let page = try file.page(id, referredFrom: referrer)
         try self.pages?.account(for: id, bytes: page.bytes.count, referredFrom: referrer)
+        // A leaf that loses its last key leaves its branch with it, and a bucket that does is written within its entry. Only
+        // the bucket that holds all others keeps a page for nothing.
+        guard page.count > 0 || id == file.meta.root else {
+            throw file.error(at: page.offset + 10, "leaf page \(id) has no element, as none of a branch or a bucket has")
+        }
         if page.count > 0 {
             if let lower, page.key(0).precedes(lower) {
                 throw file.error(at: page.elementOffset(0), "the first key of page \(id) comes before its branch's")

@@ -59,6 +59,9 @@ public final class SimulatedDisk: Disk {
         self.state.withLock { $0.capacity = capacity }
     }
 
+    /// How many bytes all files together have.
+    public var usedBytes: Int64 { self.state.withLock { $0.usedBytes } }
+
     /// How many operations a power cut now could lose. When there are none all crash states are the same.
     public var unsyncedCount: Int { self.state.withLock { $0.unsynced.count } }
 
@@ -102,6 +105,12 @@ public final class SimulatedDisk: Disk {
             return state.files[node]!.current
         }
     }
+
+    /// What of a file, or nil, and which of a directory's names, would be there after a power cut now that lost everything
+    /// unsynced.
+    public func durableContents(of path: String) -> [UInt8]? { self.state.withLock { $0.durableFile(path) } }
+
+    public func durableNames(in directory: String) -> [String] { self.state.withLock { $0.durableNames(directory) } }
 
     public func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
         let (node, handle) = try self.locked { (state) throws(DiskError) in try state.open(path, mode) }

@@ -103,6 +103,17 @@ struct SimulatedDiskState: Sendable {
         return node
     }
 
+    private func durableNode(_ path: String) -> Int? {
+        self.split(path).reduce(Int?.some(Self.root)) { node, name in node.flatMap { self.directories[$0]?.durable[name] } }
+    }
+
+    func durableFile(_ path: String) -> [UInt8]? { self.durableNode(path).flatMap { self.files[$0]?.durable } }
+
+    func durableNames(_ path: String) -> [String] {
+        guard let node = self.durableNode(path), let directory = self.directories[node] else { return [] }
+        return directory.durable.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
     func file(_ path: String, _ operation: String) throws(DiskError) -> Int {
         guard let node = self.node(self.split(path)) else { throw DiskError(operation, path, code: ENOENT) }
         guard self.files[node] != nil else { throw DiskError(operation, path, code: EISDIR) }
@@ -250,6 +261,8 @@ struct SimulatedDiskState: Sendable {
 
     // MARK: Bytes
 
+    var usedBytes: Int64 { self.files.values.reduce(0) { $0 + Int64($1.current.count) } }
+
     mutating func change(_ node: Int, _ change: Change, _ operation: String, _ path: String) throws(DiskError) {
         try self.count(operation, path)
         let before = self.files[node]!.current.count
@@ -259,8 +272,9 @@ struct SimulatedDiskState: Sendable {
             case .resize(let size): size
             }
         if after > before {
-            let used = self.files.values.reduce(Int64(0)) { $0 + Int64($1.current.count) }
-            guard used + Int64(after - before) <= self.capacity else { throw DiskError(operation, path, code: ENOSPC) }
+            guard self.usedBytes + Int64(after - before) <= self.capacity else {
+                throw DiskError(operation, path, code: ENOSPC)
+            }
         }
         change.apply(to: &self.files[node]!.current)
         self.files[node]!.modified = self.operationCount

@@ -8,12 +8,12 @@ import Testing
         Image.Element(key: key, value: Array(value.utf8))
     }
 
-    /// A root of two levels, an empty leaf, an overflow, a bucket of its own pages with an inline one in it, a freelist.
+    /// A root of two levels, an overflow, a bucket of its own pages with an inline one in it, a freelist.
     private static let sound: Image = {
         var image = Image(pages: 12, root: 2, freelist: 10)
         image.set(2, Image.branch(2, [("a", 3), ("m", 4), ("p", 5)]))
         image.set(3, Image.leaf(3, [Self.element("a", "1"), Self.element("c", "2")]))
-        image.set(4, Image.leaf(4, []))
+        image.set(4, Image.leaf(4, [Self.element("m", "3")]))
         let bucket = Image.Element(key: "q", value: Image.bucket(root: 8), isBucket: true)
         image.set(5, Image.leaf(5, [Self.element("p", String(repeating: "x", count: 2000)), bucket], overflow: 2))
         let inline = Image.Element(key: "in", value: Image.bucket(inline: [Self.element("deep")]), isBucket: true)
@@ -23,13 +23,13 @@ import Testing
     }()
 
     @Test func everythingIsReached() throws {
-        #expect(try Self.sound.keys() == ["a", "c", "p", "q/in/deep", "q/z"])
+        #expect(try Self.sound.keys() == ["a", "c", "m", "p", "q/in/deep", "q/z"])
         let report = try Self.sound.open().check()
-        #expect(report == BoltReport(pages: 10, freePages: 2, buckets: 2, entries: 5))
+        #expect(report == BoltReport(pages: 10, freePages: 2, buckets: 2, entries: 6))
     }
 
     @Test(arguments: [
-        ("a", "a"), ("b", "c"), ("c", "c"), ("d", "p"), ("n", "p"), ("p", "p"), ("pa", "q"), ("", "a"), ("r", nil),
+        ("a", "a"), ("b", "c"), ("c", "c"), ("d", "m"), ("n", "p"), ("p", "p"), ("pa", "q"), ("", "a"), ("r", nil),
     ])
     func seekingFindsTheFirstNotBefore(sought: String, found: String?) throws {
         var cursor = try Self.sound.open().root.cursor()
@@ -37,8 +37,17 @@ import Testing
         #expect(entry.map { String(decoding: $0.key, as: UTF8.self) } == found)
         var rest: [String] = []
         while let entry = try cursor.next() { rest.append(String(decoding: entry.key, as: UTF8.self)) }
-        let all = ["a", "c", "p", "q"]
+        let all = ["a", "c", "m", "p", "q"]
         #expect(rest == Array(all.suffix(from: found.flatMap(all.firstIndex(of:)).map { $0 + 1 } ?? all.count)))
+    }
+
+    /// As in a file that was just made, or whose buckets were all deleted.
+    @Test func allMayBeEmpty() throws {
+        var image = Image(pages: 3, root: 2)
+        image.set(2, Image.leaf(2, []))
+        #expect(try image.open().check() == BoltReport(pages: 3, freePages: 0, buckets: 0, entries: 0))
+        image.set(2, Image.leaf(2, [Image.Element(key: "b", value: Image.bucket(inline: []), isBucket: true)]))
+        #expect(try image.open().check() == BoltReport(pages: 3, freePages: 0, buckets: 1, entries: 0))
     }
 
     @Test func aKeyIsNoBucket() throws {
@@ -72,6 +81,9 @@ import Testing
         Damage(what: "comes before its branch's", offset: 3 * page + 16) { $0.set(3, Image.leaf(3, [element("A")])) },
         Damage(what: "reaches into the branch after it", offset: 3 * page + 16) { $0.set(3, Image.leaf(3, [element("m")])) },
         Damage(what: "has no element", offset: 2 * page + 10) { $0.bytes[2 * page + 10] = 0 },
+        // What counts nothing, of a branch and of a bucket: bbolt writes neither.
+        Damage(what: "has no element", offset: 3 * page + 10) { $0.bytes[3 * page + 10] = 0 },
+        Damage(what: "has no element", offset: 8 * page + 10) { $0.bytes[8 * page + 10] = 0 },
         Damage(what: "is in use twice", offset: 2 * page + 40) { $0.set(2, Image.branch(2, [("a", 3), ("m", 3), ("p", 5)])) },
         Damage(what: "is in use twice", offset: 2 * page + 24) { $0.set(2, Image.branch(2, [("a", 2), ("m", 4), ("p", 5)])) },
         Damage(what: "page 12 is referred to, of 12 pages", offset: 2 * page + 24) { $0.bytes[2 * page + 24] = 12 },
@@ -103,7 +115,7 @@ import Testing
         for id in 2..<63 as Range<UInt64> {
             image.set(id, Image.branch(id, (0..<40).map { (key: String(UnicodeScalar(UInt8(48 + $0))), id: id + 1) }))
         }
-        image.set(63, Image.leaf(63, []))
+        image.set(63, Image.leaf(63, [Self.element("z")]))
         #expect(throws: BoltError.self) { try image.keys() }
         var cursor = try image.open().root.cursor()
         #expect(throws: BoltError.self) { while try cursor.next() != nil {} }
