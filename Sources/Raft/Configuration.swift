@@ -1,3 +1,7 @@
+#if QUORATE_PLANTED_BUGS
+    public import EtcdWire
+#endif
+
 extension RaftNode {
     /// How a member behaves. The defaults are etcd's own.
     public struct Configuration: Sendable, Hashable {
@@ -36,6 +40,10 @@ extension RaftNode {
         public var disableConfChangeValidation = false
         /// Whether a leader that is removed or made a learner steps down.
         public var stepDownOnRemoval = false
+
+        #if QUORATE_PLANTED_BUGS
+            public var bug: PlantedBug?
+        #endif
 
         public init(id: UInt64, seed: UInt64) {
             (self.id, self.seed) = (id, seed)

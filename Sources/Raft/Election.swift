@@ -70,10 +70,20 @@ extension RaftNode {
 
     /// Answers a (pre-)candidate. A learner votes too: it may have been made a voter and not know it.
     mutating func receiveVote(_ message: RaftMessage) {
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .votesTwice, message.kind == .vote { (self.vote, self.leader) = (0, 0) }
+        #endif
         let canVote =
             self.vote == message.from || self.vote == 0 && self.leader == 0
             || message.kind == .preVote && message.term > self.term
-        guard canVote, self.log.isUpToDate(EntryID(term: message.logTerm, index: message.index)) else {
+        #if QUORATE_PLANTED_BUGS
+            let isUpToDate =
+                self.configuration.bug == .votesForShorterLogs
+                || self.log.isUpToDate(EntryID(term: message.logTerm, index: message.index))
+        #else
+            let isUpToDate = self.log.isUpToDate(EntryID(term: message.logTerm, index: message.index))
+        #endif
+        guard canVote, isUpToDate else {
             return self.refuseVote(message)
         }
         // With the term of the request: to a pre-candidate, this member's own could be out of date.

@@ -25,6 +25,9 @@ extension RaftNode {
             (response.rejectHint, response.logTerm) = (hint.index, hint.term)
             return self.send(response)
         }
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .replacesWhatItHas { self.log.append(message.entries) }
+        #endif
         // All of them are after what is committed, so none that is can be replaced.
         if let conflict = self.log.conflict(with: message.entries) {
             self.log.append(message.entries.dropFirst(Int(conflict - message.index - 1)))
@@ -32,6 +35,9 @@ extension RaftNode {
         let last = message.index + UInt64(message.entries.count)
         self.log.commit(to: min(message.commit, last))
         response.index = last
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .acknowledgesMoreThanItHas { response.index = message.index + 2 }
+        #endif
         self.send(response)
     }
 

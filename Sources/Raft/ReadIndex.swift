@@ -75,6 +75,9 @@ extension RaftNode {
         guard request.entries.count == 1 else {
             throw RaftRefusal(.impossible("a read with \(request.entries.count) contexts"))
         }
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .readsBeforeItsTerm { return self.startRead(request) }
+        #endif
         // Before its first commit even a member alone may know of less than was acknowledged before it was elected.
         if self.log.term(at: self.log.committed) == self.term {
             self.startRead(request)
@@ -97,6 +100,9 @@ extension RaftNode {
         if self.configuration.readOnly == .leaseBased || self.tracker.isAlone(self.id) {
             return self.answer(request, index: self.log.committed)
         }
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .readsUnconfirmed { return self.answer(request, index: self.log.committed) }
+        #endif
         self.reads.add(request, index: self.log.committed)
         if let own = self.tracker.position(self.id) { self.tracker.members[own].acknowledgedRead = self.reads.last }
         self.broadcastHeartbeat()

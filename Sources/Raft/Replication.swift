@@ -62,6 +62,12 @@ extension RaftNode {
 
     /// Commits what a majority has; true if that is more than before. Only entries of this term are counted (thesis, 3.6.2).
     mutating func advanceCommit() -> Bool {
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .commitsWithoutMajority, self.log.lastIndex > self.log.committed {
+                self.log.commit(to: self.log.lastIndex)
+                return true
+            }
+        #endif
         let index = self.tracker.agreed(\.match)
         guard index > self.log.committed, self.log.matches(EntryID(term: self.term, index: index)) else { return false }
         self.log.commit(to: index)
