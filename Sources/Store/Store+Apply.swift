@@ -72,7 +72,10 @@ extension Store {
     private mutating func apply(
         _ operation: InternalRaftRequest.Operation, uptime: Duration
     ) throws(StoreError) -> ApplyResponse {
-        switch operation {
+        #if QUORATE_PLANTED_BUGS
+            if let response = try self.misapply(operation) { return response }
+        #endif
+        return switch operation {
         case .range(let request): .range(try self.range(request))
         case .put(let request): .put(try self.put(request))
         case .deleteRange(let request): .deleteRange(try self.deleteRange(request))
@@ -89,11 +92,36 @@ extension Store {
         }
     }
 
+    #if QUORATE_PLANTED_BUGS
+        private mutating func misapply(_ operation: InternalRaftRequest.Operation) throws(StoreError) -> ApplyResponse? {
+            switch (self.options.bug, operation) {
+            case (.membersDiffer, .put(var put)) where self.options.memberID % 3 == 0 && self.revision % 16 == 0:
+                put.value.append(0)
+                return .put(try self.put(put))
+            case (.forgetsDeletions, .deleteRange) where self.revision % 8 == 0:
+                return .deleteRange(DeleteRangeResponse(header: self.header, deleted: 1))
+            case (.deletesWithoutPrevious, .txn(var txn)):
+                txn.success = txn.success.map { operation in
+                    guard case .deleteRange(var delete) = operation else { return operation }
+                    delete.prevKv = false
+                    return .deleteRange(delete)
+                }
+                return .txn(try self.txn(txn))
+            default: return nil
+            }
+        }
+    #endif
+
     /// Puts into the backend how far the log is applied. To be called just before the backend is committed.
     public func prepareCommit() throws(StoreError) {
         if let failure { throw failure }
         guard self.appliedIndex > 0 else { return }
-        try self.backend.put(Meta.consistentIndex, bigEndian(self.appliedIndex), in: .meta)
+        #if QUORATE_PLANTED_BUGS
+            let late: UInt64 = self.options.bug == .appliedIndexLate && self.appliedIndex > 10 ? 1 : 0
+            try self.backend.put(Meta.consistentIndex, bigEndian(self.appliedIndex - late), in: .meta)
+        #else
+            try self.backend.put(Meta.consistentIndex, bigEndian(self.appliedIndex), in: .meta)
+        #endif
         if self.appliedTerm > 0 { try self.backend.put(Meta.term, bigEndian(self.appliedTerm), in: .meta) }
         guard self.confState != ConfState() else { return }
         try self.backend.put(Meta.confState, self.confState.json(), in: .meta)

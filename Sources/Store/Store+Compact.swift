@@ -65,6 +65,7 @@ extension Store {
         } else {
             let end = min(compaction.removed + limit, compaction.dropped.count)
             for row in compaction.dropped[compaction.removed..<end] { try self.backend.remove(row.bytes, in: .key) }
+            self.counts.rowsCompacted += UInt64(end - compaction.removed)
             compaction.removed = end
             if end == compaction.dropped.count { (compaction.dropped, compaction.removed) = ([], 0) }
         }
@@ -82,7 +83,12 @@ extension Store {
         repeat {
             compaction.next = self.index.filterSome(from: compaction.next) { history in
                 seen += 1
-                return history.compact(at: revision, dropped: &dropped)
+                #if QUORATE_PLANTED_BUGS
+                    let bound = self.options.bug == .compactsTooMuch ? revision + 5 : revision
+                    return history.compact(at: bound, dropped: &dropped)
+                #else
+                    return history.compact(at: revision, dropped: &dropped)
+                #endif
             }
             compaction.isIndexDone = compaction.next == nil
         } while !compaction.isIndexDone && seen < limit && dropped.count < Compaction.batch

@@ -8,7 +8,12 @@ extension Store {
     /// Of the rows that a compaction reached, only those count that a compaction at the hashed revision would leave; and a
     /// tombstone of the compacted revision never does, because older versions do not keep it.
     public func hashKV(_ request: HashKVRequest) throws(StoreError) -> HashKVResponse {
-        let revision = request.revision <= 0 ? self.revision : request.revision
+        let name = CRC32C.checksum(Array("key".utf8))
+        // Of no rows at all.
+        guard request.revision >= 0 else {
+            return HashKVResponse(header: self.header, hash: name, compactRevision: self.compactRevision)
+        }
+        let revision = request.revision == 0 ? self.revision : request.revision
         guard revision >= self.compactRevision else { throw .compacted }
         guard revision <= self.revision else { throw .futureRevision }
         let compacted = self.compactRevision
@@ -21,7 +26,7 @@ extension Store {
         }
         // Where a compaction at the hashed revision would leave nothing, all that the last one left counts.
         let keptAt = keepsAny ? revision : compacted
-        var hash = CRC32C.checksum(Array("key".utf8))
+        var hash = name
         try self.backend.forEach(in: .key, from: [], to: RowID.start(of: revision + 1)) { (key, value) throws(StoreError) in
             guard let id = RowID(key) else { throw .damaged(.key, [UInt8](bytesOf: key), "is no revision") }
             if id.main <= compacted {

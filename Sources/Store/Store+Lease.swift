@@ -40,6 +40,7 @@ extension Store {
         let lease = Lease(id: request.id, ttl: ttl, deadline: Self.deadline(ttl, from: uptime))
         try self.backend.put(lease.row.key, lease.row.value, in: .lease)
         self.insert(lease)
+        self.counts.leasesGranted += 1
         return LeaseGrantResponse(header: self.header, id: request.id, ttl: ttl)
     }
 
@@ -56,6 +57,8 @@ extension Store {
         self.leases.remove(lease.id)
         self.deadlines.remove(Deadline(nanoseconds: lease.deadline, id: lease.id))
         try self.endWrite()
+        self.counts.leasesRevoked += 1
+        self.counts.deletions += UInt64(keys.count)
         return LeaseRevokeResponse(header: self.header)
     }
 
@@ -78,6 +81,7 @@ extension Store {
             return LeaseKeepAliveResponse(header: self.header, id: request.id)
         }
         self.setDeadline(of: lease, to: Self.deadline(lease.ttl, from: uptime))
+        self.counts.leasesRenewed += 1
         return LeaseKeepAliveResponse(header: self.header, id: lease.id, ttl: lease.ttl)
     }
 
@@ -96,9 +100,10 @@ extension Store {
         return response
     }
 
+    /// Every lease, the one that ends first at the front.
     public func leaseLeases() -> LeaseLeasesResponse {
         var response = LeaseLeasesResponse(header: self.header)
-        self.leases.forEach { id, _ in
+        self.deadlines.forEach { _, id in
             response.leases.append(LeaseStatus(id: id))
             return true
         }

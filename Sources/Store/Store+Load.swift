@@ -35,6 +35,7 @@ extension Store {
         self.index = index
         if let last { self.revision = max(1, last.main) }
         index.forEach { name, history in
+            if history.current != nil { self.counts.keys += 1 }
             if let lease = history.current?.lease, lease != 0 { self.leases.update(lease) { $0.keys.set(name, ()) } }
             return true
         }

@@ -29,6 +29,7 @@ extension Store {
         try self.checkRanges(branch)
         var response = try self.execute(branch)
         try self.endWrite()
+        if branch.steps.count > 1 { self.counts.txns += 1 }
         response.header = self.header
         return response
     }

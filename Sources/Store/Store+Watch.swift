@@ -19,6 +19,10 @@ extension Store {
             withoutPuts: request.filters.contains(.noPut), withoutDeletions: request.filters.contains(.noDelete),
             prevKv: request.prevKv, state: .paused, cursor: request.startRevision == 0 ? next : request.startRevision)
         let slot = self.hub.insert(watcher)
+        #if QUORATE_PLANTED_BUGS
+            let step: Int64 = self.options.bug == .watchSkipsOnResume ? 1 : self.options.bug == .watchRepeatsOnResume ? -1 : 0
+            if watcher.cursor < next, watcher.cursor > 1 { _ = self.hub.update(slot) { $0.cursor += step } }
+        #endif
         self.hub.setState(of: slot, to: watcher.cursor >= next ? .synced : .behind)
         return WatchResponse(header: self.header, watchID: watcher.id, created: true)
     }
@@ -71,10 +75,13 @@ extension Store {
                 defer { watcher.pending = [] }
                 return WatchResponse(header: header, watchID: watcher.id, events: watcher.pending)
             }
-            if let response = response ?? nil { responses.append(response) }
+            guard let response = response ?? nil else { continue }
+            self.counts.events += UInt64(response.events.count)
+            responses.append(response)
         }
         for _ in 0..<min(limit, self.hub.queued) {
             guard let slot = self.hub.dequeue(), let response = try self.catchUp(slot) else { continue }
+            self.counts.events += UInt64(response.events.count)
             responses.append(response)
         }
         return responses
@@ -85,13 +92,16 @@ extension Store {
         !self.hub.told.isEmpty || self.hub.queued > 0
     }
 
-    /// Open watches.
-    public var watchCount: Int {
-        self.hub.count
-    }
+    /// Open watches; those among them that read history; and those that something just done is still to be told to.
+    public var watchCount: Int { self.hub.count }
+    public var slowWatchCount: Int { self.hub.queued }
+    public var waitingWatchCount: Int { self.hub.told.count }
 
     /// An empty response whose header says that the watch was told everything up to that revision, or nil when it was not.
     public func watchProgress(_ id: Int64) -> WatchResponse? {
+        #if QUORATE_PLANTED_BUGS
+            if self.options.bug == .tellsProgressEarly { return WatchResponse(header: self.header, watchID: id) }
+        #endif
         guard let slot = self.hub.slot(of: id), let watcher = self.hub[slot], watcher.state == .synced,
             watcher.pending.isEmpty
         else { return nil }

@@ -45,6 +45,9 @@ extension Store {
             if request.ignoreValue { kv.value = row.value }
         }
         try self.append(key, kv, isTombstone: false)
+        if previous == nil { self.counts.keys += 1 }
+        self.counts.puts += 1
+        self.counts.putBytes += UInt64(kv.key.count + kv.value.count)
         self.move(key, from: previous?.lease ?? 0, to: kv.lease)
         return response
     }
@@ -58,6 +61,7 @@ extension Store {
             for (_, id) in doomed { response.prevKvs.append(try self.row(id)) }
         }
         for (key, _) in doomed { try self.delete(key) }
+        self.counts.deletions += 1
         response.header.revision = self.readRevision
         return response
     }
@@ -66,6 +70,7 @@ extension Store {
     mutating func delete(_ key: Key) throws(StoreError) {
         let lease = self.index.read(key) { $0.current?.lease } ?? nil
         try self.append(key, KeyValue(key: key.bytes, modRevision: self.revision + 1), isTombstone: true)
+        self.counts.keys -= 1
         self.move(key, from: lease ?? 0, to: 0)
     }
 

@@ -24,6 +24,9 @@ public struct Store: ~Copyable {
         /// for transactions within it, for the lease that a put names, and for the former value that it asks for; replaying
         /// their logs must do as they did.
         public var checksAllOfTxn: Bool
+        #if QUORATE_PLANTED_BUGS
+            public var bug: PlantedBug?
+        #endif
 
         public init(
             clusterID: UInt64 = 0, memberID: UInt64 = 0, minimumLeaseTTL: Int64 = 2, maximumTxnOps: Int = 128,
@@ -62,6 +65,7 @@ public struct Store: ~Copyable {
     var auth = AuthState()
     var membership = Membership()
     var hub = WatchHub()
+    public internal(set) var counts = StoreCounts()
 
     /// The store whose rows are in a backend. Leases begin their time at `uptime`.
     ///

@@ -75,7 +75,7 @@ struct ReplayTests {
     }
 
     private static func compare(_ store: borrowing Store, with end: Workload.End, _ seed: UInt64) {
-        #expect(store.revision == end.revision && store.leaseLeases().leases.map(\.id) == end.leases.keys.sorted())
+        #expect(store.revision == end.revision && store.leaseLeases().leases.map(\.id).sorted() == end.leases.keys.sorted())
         for (id, lease) in end.leases {
             let mine = store.leaseTimeToLive(LeaseTimeToLiveRequest(id: id, keys: true), uptime: .zero)
             let keys = lease.keys.sorted { $0.lexicographicallyPrecedes($1) }

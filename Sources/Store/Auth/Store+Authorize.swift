@@ -1,4 +1,4 @@
-internal import EtcdWire
+public import EtcdWire
 
 extension Store {
     /// Whether the user who proposed a request may make it: etcd checks that when it applies the entry, against users and
@@ -28,6 +28,16 @@ extension Store {
             try self.permitAdministration(proposer)
         default: break
         }
+    }
+
+    /// Whether etcd before 3.4.27 and 3.5.10 refuses what this store, like later releases, carries out: a lease that has keys
+    /// is revoked for root, whom those releases too ask for the newest revision of users and roles.
+    public func isRefusedByOlderReleases(_ request: InternalRaftRequest) -> Bool {
+        guard self.auth.isEnabled, case .leaseRevoke(let revoke) = request.operation,
+            let lease = self.leases[revoke.id], lease.keys.first != nil
+        else { return false }
+        let proposer = request.header ?? RequestHeader()
+        return self.auth.user(proposer.username)?.isRoot == true && proposer.authRevision < self.auth.revision
     }
 
     private func authorize(_ request: PutRequest, _ proposer: RequestHeader) throws(StoreError) {
