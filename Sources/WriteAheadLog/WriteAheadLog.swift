@@ -106,17 +106,30 @@ public final class WriteAheadLog {
         return (log, contents, cursor.end ?? .clean)
     }
 
-    /// Where in the newest segment the first entry above the commit index stands, or else the last record.
+    /// Where in the newest segment what may have been read from a cache alone begins: with the first entry above the commit
+    /// index, and with what the last sync was for. That is the last entries and all since the ones before them, for a commit
+    /// index is not synced by itself; and the index that is written with entries can cover them.
     private struct Unsettled {
         private var segment: SegmentName?
         private var entries: [(index: UInt64, offset: Int)] = []
         /// How many of ``entries``, from the first, are committed.
         private var settled = 0
         private var last = 0
+        /// Where the last entries without another record between them begin, and where the ones before do.
+        private var (run, runBefore, isInRun) = (0, 0, false)
 
         mutating func add(_ item: LogItem) {
-            if item.segment != self.segment { (self.segment, self.entries, self.settled) = (item.segment, [], 0) }
             self.last = Int(item.offset)
+            if item.segment != self.segment {
+                (self.segment, self.entries, self.settled) = (item.segment, [], 0)
+                (self.run, self.runBefore, self.isInRun) = (self.last, self.last, false)
+            }
+            if case .entry = item.kind {
+                if !self.isInRun { (self.run, self.runBefore) = (self.last, self.run) }
+                self.isInRun = true
+            } else {
+                self.isInRun = false
+            }
             switch item.kind {
             case .entry(let entry):
                 self.entries.append((entry.index, self.last))
@@ -126,7 +139,9 @@ public final class WriteAheadLog {
             }
         }
 
-        var offset: Int { self.settled < self.entries.count ? self.entries[self.settled].offset : self.last }
+        var offset: Int {
+            min(self.runBefore, self.settled < self.entries.count ? self.entries[self.settled].offset : self.last)
+        }
     }
 
     private static func lock(
@@ -158,6 +173,8 @@ public final class WriteAheadLog {
             try file.write(settled + zeros, at: Int64(start))
             if self.configuration.preallocates { try file.allocate(to: self.configuration.segmentBytes) }
             try file.sync()
+            // So may the segment's name have been.
+            try self.disk.syncDirectory(self.directory)
         }
     }
 

@@ -55,6 +55,27 @@ import Testing
         #expect(try workload.disk.list(LogWorkload.directory).count < names.count - 2)
     }
 
+    /// After a sync that failed the cache still shows what the disk will never have. Whoever opens the log reads it there, and
+    /// must find it after a power cut too: even where a commit index that was written with it, or before it, covers it.
+    @Test(arguments: [false, true]) func whatAFailedSyncLeftIsWrittenAgain(_ commitsBefore: Bool) throws {
+        let disk = SimulatedDisk(seed: 4)
+        func entry(_ index: UInt64) -> RaftEntry { RaftEntry(term: 1, index: index, data: [UInt8](repeating: 7, count: 700)) }
+        do {
+            let log = try WriteAheadLog.create("/wal", metadata: [1], disk: disk)
+            try log.append([entry(1), entry(2)], HardState(term: 1, vote: 1, commit: 1))
+            // Written, and not synced.
+            if commitsBefore { try log.append([], HardState(term: 1, vote: 1, commit: 2)) }
+            disk.failSyncs(from: disk.operationCount + 1)
+            #expect(throws: WALError.self) { try log.append([entry(3)], HardState(term: 1, vote: 1, commit: 3)) }
+        }
+        disk.failSyncs(from: .max)
+        let (log, read) = try WriteAheadLog.open("/wal", after: WALSnapshot(), disk: disk)
+        #expect(read.entries.map(\.index) == [1, 2, 3])
+        let after = try LogReader.read("/wal", disk: disk.afterCrash(.nothingUnsynced))
+        #expect(after.lastIndex == 3 && after.state == read.state)
+        try log.close()
+    }
+
     @Test func withoutSyncsItWouldBeSeen() {
         #expect(Self.problems(seed: 1, ignoringSyncs: true).count > 10)
     }
