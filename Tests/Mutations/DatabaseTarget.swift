@@ -28,10 +28,11 @@ public struct DatabaseTarget: MutationTarget {
 
     public func verdict(of bytes: [UInt8], for specimen: Int, _ mutation: Mutation) -> Verdict {
         let verdict = self.image.verdict(of: bytes)
-        guard case .wrong = verdict, bytes.count == self.isRow.count else { return verdict }
+        guard case .wrong = verdict else { return verdict }
         // A page as it was before is a good page: that a write was lost, only a log or a snapshot's hash can tell.
         let isLostWrite = mutation.changes.contains { if case .older(let range) = $0 { range.count == 4096 } else { false } }
         if isLostWrite { return .unknowable }
+        guard bytes.count == self.isRow.count else { return verdict }
         let original = self.image.specimen.bytes
         // What is changed elsewhere must make no difference.
         var rows = bytes

@@ -22,6 +22,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case request
     /// The first byte names one of the other messages.
     case message
+    /// What another member sends: the first byte names the stream, and how its bytes are cut.
+    case peer
     /// Members, versions and states that are kept as JSON.
     case json
 
@@ -38,6 +40,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .snap: Self.snap(bytes)
         case .request: Self.request(bytes)
         case .message: Self.message(bytes)
+        case .peer: Self.peer(bytes)
         case .json: Self.json(bytes)
         }
     }
@@ -61,6 +64,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             var random = SeededRandom(seed: 1)
             let samples = Samples.stored(&random) + Samples.answers(&random)
             return samples.enumerated().map { [UInt8($0)] + $1.encoded() }
+        case .peer: return Self.peerSeeds()
         case .json:
             let member = ClusterMember(id: 7, peerURLs: ["http://h:1"], name: "m", clientURLs: ["http://h:2"])
             let tree = V2Membership(members: [member], removed: [8], clusterVersion: "3.5.0")
@@ -159,7 +163,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         _ = try? LogReader.survey("/fuzz", disk: disk)
         _ = try? Verify.run("/fuzz", disk: disk)
         _ = try? Restore.run(RestoreRequest(from: ["/fuzz"], to: "/new"), disk: disk)
-        guard let opened = try? WriteAheadLog.open("/fuzz", after: WALSnapshot(), disk: disk) else { return }
+        let configuration = WALConfiguration(preallocates: false)
+        guard let opened = try? WriteAheadLog.open("/fuzz", after: WALSnapshot(), disk: disk, configuration: configuration)
+        else { return }
         precondition(read?.entries == opened.1.entries, "what opens a log finds what reads it")
         let next = RaftEntry(term: .max, index: (opened.1.entries.last?.index ?? 0) &+ 1, data: [1])
         guard next.index > 0, (try? opened.0.append([next], HardState(term: .max, vote: 1, commit: 0))) != nil else { return }

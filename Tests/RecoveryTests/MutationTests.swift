@@ -41,6 +41,23 @@ enum Environment {
         #expect(file.hasSuffix(".wal") && offset.map { $0 < 512 } == true)
     }
 
+    /// A page as it was before, in a file that is cut where nothing stands any more: what is known of the page alone.
+    @Test func aLostPageIsNoWrongAnswer() throws {
+        let target = try DatabaseTarget(seed: 420)
+        let specimen = target.specimens[0]
+        let pages = (2..<specimen.bytes.count / 4096).map { $0 * 4096..<($0 + 1) * 4096 }
+        var unknowable = 0
+        for page in pages {
+            for end in stride(from: 8192, through: specimen.bytes.count, by: 2048) {
+                let mutation = Mutation([.truncate(to: end), .older(page)])
+                let verdict = target.verdict(of: mutation.damage(specimen), for: 0, mutation)
+                if case .wrong(let what) = verdict { Issue.record("\(mutation): \(what)") }
+                if verdict == .unknowable { unknowable += 1 }
+            }
+        }
+        #expect(unknowable > 0)
+    }
+
     @Test func theSharesAreAll() {
         #expect(MutationTargets.all.reduce(0) { $0 + $1.share } == 1000)
     }

@@ -1,4 +1,5 @@
 import Bolt
+import Bolt
 import EtcdWire
 import Mutations
 import Platform
@@ -104,6 +105,58 @@ import WriteAheadLog
         }
         #expect(damaged > 0)
         #expect(try Verify.run(made.path, disk: made.disk).isSound)
+    }
+
+    /// A row has no checksum, but the log that it came from has: no bit of a key, a value or a lease changes unseen.
+    @Test(arguments: 0..<6 as Range<UInt64>) func anyBitOfARow(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let made = try Fabricated(seed: seed, steps: 80, applied: .max)
+        let path = "\(made.path)/member/snap/db"
+        var flipped = 0
+        for row in try Self.puts(path, on: made.disk) {
+            let place = Int.random(in: row.bytes.indices, using: &random)
+            let mask = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+            guard try row.changes(place, mask) else { continue }
+            flipped += 1
+            let comment: Comment = "seed \(seed), bit \(mask) of byte \(row.offset + place)"
+            try made.disk.flip(mask, at: row.offset + place, of: path)
+            let finding = try Verify.run(made.path, disk: made.disk).findings.first { $0.isDamage }
+            #expect(finding?.file == path && finding?.offset ?? 0 > 0, comment)
+            let request = RestoreRequest(from: [made.path], to: "/new\(flipped)", bump: .by(0))
+            let error = #expect(throws: RecoveryError.self, comment) { try Restore.run(request, disk: made.disk) }
+            #expect(error?.file == path && error?.offset != nil, comment)
+            try made.disk.flip(mask, at: row.offset + place, of: path)
+        }
+        #expect(flipped > 10)
+        #expect(try Verify.run(made.path, disk: made.disk).isSound)
+    }
+
+    private struct Row {
+        var offset: Int
+        var bytes: [UInt8]
+
+        /// Whether a flip changes what a client wrote. What members count, revisions and versions, is not in the log.
+        func changes(_ place: Int, _ mask: UInt8) throws -> Bool {
+            var other = self.bytes
+            other[place] ^= mask
+            guard let now = try? KeyValue(decoding: other) else { return true }
+            let before = try KeyValue(decoding: self.bytes)
+            return now.key != before.key || now.value != before.value || now.lease != before.lease
+        }
+    }
+
+    /// The rows of bucket `key` that are no tombstones.
+    private static func puts(_ path: String, on disk: SimulatedDisk) throws -> [Row] {
+        let file = try disk.open(path, .read)
+        defer { try? file.close() }
+        var cursor = try #require(try BoltFile(file, size: try file.size()).root.bucket("key")).cursor()
+        var rows: [Row] = []
+        // A tombstone's key has a letter behind its revision.
+        while let entry = try cursor.next() {
+            guard entry.key.count == 17 else { continue }
+            rows.append(Row(offset: Int(entry.offset) + 17, bytes: Array(entry.value)))
+        }
+        return rows
     }
 
     private static let seed = Environment.number("QUORATE_SEED").map { UInt64($0) } ?? 1

@@ -3,7 +3,6 @@ internal import Mutations
 internal import Platform
 
 /// `Mutate COUNT [SEED] [TARGET…]`: damages what is read from disks, and prints a line of JSON for each target.
-/// `Mutate seeds TARGET DIRECTORY`: writes the inputs that fuzzing a target begins with.
 func fail(_ message: String) -> Never {
     write(message, to: 2)
     exit(2)
@@ -13,20 +12,6 @@ func fail(_ message: String) -> Never {
 func write(_ line: String, to descriptor: Int32) {
     let bytes = Array("\(line)\n".utf8)
     _ = unsafe Glibc.write(descriptor, bytes, bytes.count)
-}
-
-func writeSeeds(_ arguments: [String]) throws {
-    guard arguments.count == 2, let target = FuzzTarget(rawValue: arguments[0]) else {
-        fail("seeds: a target, one of \(FuzzTarget.allCases.map(\.rawValue)), and a directory are needed")
-    }
-    let disk = RealDisk()
-    try disk.makeDirectory(arguments[1])
-    for (index, bytes) in try target.seeds().enumerated() {
-        let file = try disk.open("\(arguments[1])/seed-\(index)", .create)
-        try file.truncate(to: 0)
-        try file.write(bytes, at: 0)
-        try file.close()
-    }
 }
 
 func mutate(_ count: Int, seed: UInt64, targets: [String]) throws {
@@ -50,11 +35,7 @@ func mutate(_ count: Int, seed: UInt64, targets: [String]) throws {
 }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == "seeds" {
-    try writeSeeds(Array(arguments.dropFirst()))
-} else {
-    guard let count = arguments.first.flatMap({ Int($0) }), count > 0 else { fail("how many mutations are to be made?") }
-    let given = arguments.count > 1 ? UInt64(arguments[1]) : nil
-    var generator = SystemRandomNumberGenerator()
-    try mutate(count, seed: given ?? generator.next() >> 1, targets: Array(arguments.dropFirst(given == nil ? 1 : 2)))
-}
+guard let count = arguments.first.flatMap({ Int($0) }), count > 0 else { fail("how many mutations are to be made?") }
+let given = arguments.count > 1 ? UInt64(arguments[1]) : nil
+var generator = SystemRandomNumberGenerator()
+try mutate(count, seed: given ?? generator.next() >> 1, targets: Array(arguments.dropFirst(given == nil ? 1 : 2)))

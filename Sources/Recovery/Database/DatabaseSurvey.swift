@@ -3,6 +3,7 @@ internal import Bolt
 internal import Dispatch
 internal import EtcdWire
 internal import Platform
+internal import Store
 internal import Synchronization
 
 /// Goes over a database's file once, or as often as it takes, and says what is in it and what is wrong with it. Damage in one
@@ -93,6 +94,7 @@ struct DatabaseSurvey {
             self.findings.add(
                 self.source.path, at: 0, "there is no bucket \"\(name)\": this is not a database of etcd")
         }
+        self.checkNames(database.root)
         let leases = self.leases(database)
         var ledger = self.ledger(meta, leases)
         var cluster = ClusterRows(file: self.source.path)
@@ -129,6 +131,27 @@ struct DatabaseSurvey {
             var sizes = PrefixSizes(depth: prefixDepth)
             try sizes.add(database, ledger: ledger)
             facts.prefixes = sizes.largestFirst
+        }
+    }
+
+    /// At the top stand buckets alone. One that is none of etcd's may be a later release's; but while one of etcd's is missing,
+    /// it is that one, under a name that was damaged.
+    private mutating func checkNames(_ root: BoltBucket) {
+        var missing = Set(Bucket.allCases.map(\.rawValue))
+        var unknown: [(name: String, offset: Int64)] = []
+        for entry in self.entries(root.cursor()) {
+            let name = String(decoding: entry.key, as: UTF8.self)
+            if !entry.isBucket {
+                self.findings.add(self.source.path, at: entry.offset, "\"\(name)\" is a key among buckets")
+            } else if missing.remove(name) == nil {
+                unknown.append((name, entry.offset))
+            }
+        }
+        guard !missing.isEmpty else { return }
+        for (name, offset) in unknown {
+            let names = missing.sorted().joined(separator: ", ")
+            self.findings.add(
+                self.source.path, at: offset, "bucket \"\(name)\" is none of etcd's, of which \(names) is missing")
         }
     }
 

@@ -23,7 +23,8 @@ struct Materialize {
         }
         if let log = self.plan.log, let last = self.plan.entries?.upperBound, last > index, self.isReplay {
             var stream = EntryStream(self.evidence, log.parts, after: index, disk: self.disk)
-            let engine = try StoreReplay(path, disk: self.disk)
+            let staleRevokes = StaleRevokes(self.evidence, log.parts, disk: self.disk)
+            let engine = try StoreReplay(path, disk: self.disk, staleRevokes: staleRevokes)
             _ = try Replay(engine: engine, goal: self.plan.goal, last: last, progress: self.progress).run(&stream)
             revision = engine.revision
         }

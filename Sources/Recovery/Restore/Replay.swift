@@ -70,14 +70,3 @@ struct Replay {
         return outcome
     }
 }
-
-extension EntryContent {
-    /// Whether it may make a revision.
-    var mayWrite: Bool {
-        guard case .request(let request) = self else { return false }
-        switch request.operation {
-        case .put, .deleteRange, .txn, .leaseRevoke: return true
-        default: return false
-        }
-    }
-}

@@ -201,8 +201,7 @@ struct EntryStream {
     private let parts: [LogChoice.Part]
     private let disk: any Disk
     private var part = 0
-    private var cursor: LogCursor?
-    private var segment: SegmentName?
+    private var entries: StretchEntries?
     /// The index of the entry that comes next.
     private(set) var next: UInt64
     /// Where each entry was read from: the log's directory, and how many came from it.
@@ -221,38 +220,23 @@ struct EntryStream {
     }
 
     /// The file that the entry given last stands in.
-    var file: String {
-        guard self.part < self.parts.count, let segment else { return "" }
-        return "\(self.evidence.logs[self.parts[self.part].log].facts.directory)/\(segment)"
-    }
+    var file: String { self.entries?.file ?? "" }
 
     mutating func nextEntry() throws(RecoveryError) -> RaftEntry? {
         while self.part < self.parts.count {
             let part = self.parts[self.part]
             guard part.last >= self.next else {
                 self.part += 1
-                self.cursor = nil
+                self.entries = nil
                 continue
             }
             let log = self.evidence.logs[part.log]
-            if self.cursor == nil { self.cursor = self.open(log) }
-            do throws(WALError) {
-                // `cursor` was set just before.
-                while let item = try self.cursor!.next() {
-                    guard case .entry(let entry) = item.kind, entry.index == self.next,
-                        entry.term == log.stretch.runs.first(where: { $0.first <= entry.index && entry.index <= $0.last })?.term
-                    else { continue }
-                    self.next += 1
-                    self.segment = item.segment
-                    self.note(entry.index, of: part.log)
-                    return entry
-                }
-            } catch {
-                throw RecoveryError(error)
-            }
-            throw RecoveryError(
-                .damaged, log.facts.directory, "entry \(self.next) was there a moment ago, and is not now: is a member running?"
-            )
+            var entries = self.entries ?? StretchEntries(log.facts, log.stretch, after: self.next - 1, disk: self.disk)
+            let entry = try entries.nextEntry()
+            self.entries = entries
+            self.next += 1
+            self.note(entry.index, of: part.log)
+            return entry
         }
         return nil
     }
@@ -263,11 +247,5 @@ struct EntryStream {
         } else {
             self.origins.append(Origin(log: log, first: index, last: index))
         }
-    }
-
-    private func open(_ log: RestoreEvidence.Log) -> LogCursor {
-        let segments = log.facts.segments[log.stretch.segments].map(\.name)
-        let first = segments.lastIndex { $0.index <= self.next } ?? segments.startIndex
-        return LogReader.cursor(log.facts.directory, segments: Array(segments[first...]), disk: self.disk)
     }
 }

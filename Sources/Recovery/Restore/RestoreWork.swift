@@ -71,6 +71,10 @@ struct RestoreWork {
         if let damage = facts.findings.first(where: \.isDamage) {
             throw RecoveryError(.damaged, damage.file, at: damage.offset, damage.what)
         }
+        if !self.request.skipsHashCheck, let damage = try self.disagreement(facts, file) {
+            let remedy = "; give an older snapshot, and of a data directory the wal alone; --skip-hash-check takes it as it is"
+            throw RecoveryError(.damaged, damage.file, at: damage.offset, damage.what + remedy)
+        }
         try self.writer.copy(file, progress: self.progress)
         self.report.parts.append(
             .init(
@@ -79,6 +83,18 @@ struct RestoreWork {
         (self.report.revision, self.report.compactRevision) = (facts.revision, facts.compactRevision)
         (self.report.index, self.report.term) = (facts.consistentIndex, facts.term)
         return facts
+    }
+
+    /// Where the rows of a database are not what the log says that was chosen.
+    private func disagreement(_ facts: DatabaseFacts, _ file: DatabaseFile) throws(RecoveryError) -> Finding? {
+        guard !self.request.allowsForeignSources, let parts = self.plan.log?.parts, let first = parts.first?.first,
+            let last = parts.last?.last, first <= facts.consistentIndex, facts.consistentIndex <= last
+        else { return nil }
+        let rows = LoggedRows(file, index: facts.consistentIndex, revision: facts.revision, disk: self.disk)
+        return try rows.disagreement(
+            holdsAll: first == 1 && self.evidence.logFacts.allSatisfy(\.isFromTheStart), hasAlarm: !facts.alarms.isEmpty,
+            entries: { EntryStream(self.evidence, parts, after: first - 1, disk: self.disk) },
+            next: { stream throws(RecoveryError) in try stream.nextEntry() })
     }
 
     private mutating func replay(from base: DatabaseLook?) throws(RecoveryError) -> UInt32? {
@@ -92,7 +108,8 @@ struct RestoreWork {
             return facts?.hashKV
         }
         var stream = EntryStream(self.evidence, log.parts, after: self.report.index, disk: self.disk)
-        let engine = try StoreReplay(self.writer.database, disk: self.disk)
+        let staleRevokes = StaleRevokes(self.evidence, log.parts, disk: self.disk)
+        let engine = try StoreReplay(self.writer.database, disk: self.disk, staleRevokes: staleRevokes)
         let replay = Replay(engine: engine, goal: self.plan.goal, last: entries.upperBound, progress: self.progress)
         let outcome = try replay.run(&stream)
         if case .revision(let revision) = self.plan.goal, !outcome.isStopped {
@@ -100,6 +117,7 @@ struct RestoreWork {
             try self.plan.checkDamage(self.evidence)
             if engine.revision < revision { return try self.rewindInstead(revision) }
         }
+        self.report.notes += staleRevokes.notes
         self.describe(stream, outcome, entries.upperBound, commit: log.commit)
         try self.describeTime(log, outcome.requestID, last: entries.upperBound)
         return nil

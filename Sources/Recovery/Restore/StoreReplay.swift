@@ -7,11 +7,12 @@ internal import Store
 final class StoreReplay: ReplayEngine {
     private let path: String
     private let backend: BoltBackend
+    private let staleRevokes: StaleRevokes
     private var store: Store
 
     /// - Parameter path: The database; made where it is not there.
-    init(_ path: String, disk: any Disk) throws(RecoveryError) {
-        self.path = path
+    init(_ path: String, disk: any Disk, staleRevokes: StaleRevokes) throws(RecoveryError) {
+        (self.path, self.staleRevokes) = (path, staleRevokes)
         let database = try inDatabase { () throws(BoltError) in try BoltDatabase.open(path, disk: disk) }
         do throws(StoreError) {
             self.backend = try BoltBackend(database)
@@ -25,6 +26,13 @@ final class StoreReplay: ReplayEngine {
     var revision: Int64 { self.store.revision }
 
     func apply(_ entry: RaftEntry, _ content: EntryContent?) throws(RecoveryError) {
+        var content = content
+        if case .request(let request)? = content, case .leaseRevoke(let revoke) = request.operation,
+            self.store.isRefusedByOlderReleases(request),
+            try self.staleRevokes.isRefused(revoke.id, at: entry.index)
+        {
+            content = .nothing
+        }
         let result = content.map { self.store.apply(entry, $0, uptime: .zero) } ?? self.store.apply(entry, uptime: .zero)
         guard case .failure(let error) = result else { return }
         if error.isFatal { throw RecoveryError(.damaged, self.path, "entry \(entry.index): \(error.message)") }

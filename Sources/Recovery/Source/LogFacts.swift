@@ -67,6 +67,12 @@ public struct LogFacts: Sendable, Hashable {
     public var lastTerm: UInt64 { self.runs.last?.term ?? 0 }
     public var isSound: Bool { !self.findings.contains(where: \.isDamage) }
 
+    /// Whether, where it holds the first entry, the cluster began with it. A cluster that was restored begins with a database,
+    /// of which its log has a snapshot record in the first term, when there is no leader yet. An archive does not tell.
+    var isFromTheStart: Bool {
+        self.metadata.map { $0.nodeID != 0 } ?? false && !self.snapshots.contains { $0.index > 0 && $0.term <= 1 }
+    }
+
     /// The term of an entry; nil where it is not in the log.
     public func term(at index: UInt64) -> UInt64? {
         self.runs.first { $0.first <= index && index <= $0.last }?.term

@@ -29,7 +29,23 @@ public enum Verify {
         _ source: RecoverySource, disk: any Disk, progress: ProgressReport? = nil
     ) throws(RecoveryError) -> Verdict {
         let facts = try SourceFacts.gather(source, disk: disk, progress: progress)
-        return self.verdict(facts)
+        var verdict = self.verdict(facts)
+        if verdict.isSound, let finding = try self.disagreement(facts, disk) { verdict.findings.append(finding) }
+        return verdict
+    }
+
+    /// Where the rows of a data directory's database are not what its log says.
+    private static func disagreement(_ facts: SourceFacts, _ disk: any Disk) throws(RecoveryError) -> Finding? {
+        guard let file = facts.source.database, let database = facts.database, let log = facts.log,
+            let stretch = log.stretches.last, stretch.firstIndex...stretch.lastIndex ~= database.consistentIndex
+        else { return nil }
+        let rows = LoggedRows(file, index: database.consistentIndex, revision: database.revision, disk: disk)
+        return try rows.disagreement(
+            holdsAll: stretch.firstIndex == 1 && log.isFromTheStart, hasAlarm: !database.alarms.isEmpty,
+            entries: { StretchEntries(log, stretch, after: stretch.firstIndex - 1, disk: disk) },
+            next: { entries throws(RecoveryError) in
+                entries.next <= stretch.lastIndex ? try entries.nextEntry() : nil
+            })
     }
 
     /// What the facts say when looked at together.
