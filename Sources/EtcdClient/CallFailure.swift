@@ -52,8 +52,9 @@ struct CallFailure: Error {
 
     private static func reason(_ error: RPCError, _ code: EtcdError.Code, _ timeout: Duration) -> String {
         guard code != .deadlineExceeded else {
-            let milliseconds = ((timeout + .microseconds(500)) / .milliseconds(1)).rounded(.down)
-            return "no answer within \(milliseconds / 1000) seconds"
+            // What is left of a caller's time is a little less than it gave.
+            let tenths = max(1, (timeout / .milliseconds(100)).rounded())
+            return "no answer within \(tenths / 10) seconds"
         }
         return error.cause.map { "\($0)" } ?? error.message
     }

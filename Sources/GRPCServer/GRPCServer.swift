@@ -38,12 +38,22 @@ public final class GRPCServer: Sendable {
         self.http1 = http1
         self.group = group
         self.mailboxes = group.makeIterator().enumerated().map { number, loop in
-            LoopMailbox(loop: loop, number: UInt32(number))
+            LoopMailbox(loop: loop, number: UInt32(number), methods: methods.handlers.count)
         }
     }
 
     /// Connections that are open.
     public var connectionCount: Int { self.state.withLock(\.connections) }
+
+    /// Tells, on some event loop, what has been counted since the server started.
+    public func countCalls(_ body: @escaping @Sendable (CallCounts) -> Void) {
+        let empty = self.methods.counts
+        let parts = self.mailboxes.map { mailbox in
+            mailbox.loop.submit { mailbox.connections.value.counter.counts(empty) }
+        }
+        let all = EventLoopFuture.reduce(into: empty, parts, on: self.group.next()) { $0.add($1) }
+        all.whenSuccess { body($0) }
+    }
 
     /// Listens on every address of the configuration, or on none and throws.
     /// - Returns: The addresses, ports chosen.
@@ -148,7 +158,8 @@ public final class GRPCServer: Sendable {
             return try channel.pipeline.syncOperations.addHandler(handler)
         }
         let rpc = RPCConnection(
-            configuration: self.configuration, methods: self.methods, place: place, peer: peer, now: .now())
+            configuration: self.configuration, methods: self.methods, place: place, peer: peer, counter: connections.counter,
+            now: .now())
         try channel.pipeline.syncOperations.addHandler(RPCHandler(rpc, connections: connections))
     }
 

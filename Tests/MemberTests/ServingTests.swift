@@ -12,6 +12,7 @@ struct ServingTests {
         configuration.dataDirectory = etcd.dataDirectory
         configuration.listenClientURLs = [etcd.clientURL]
         configuration.advertiseClientURLs = [etcd.clientURL]
+        configuration.listenPeerURLs = [etcd.peerURL]
         configuration.initialAdvertisePeerURLs = [etcd.peerURL]
         configuration.initialCluster = [.init(name: etcd.name, peerURLs: [etcd.peerURL])]
         configuration.snapshotCount = 20

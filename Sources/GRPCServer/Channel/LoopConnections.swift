@@ -19,14 +19,17 @@ final class LoopConnections {
     }
 
     let number: UInt32
+    let counter: CallCounter
     private var slots: [Slot] = []
     private var free: [Int] = []
     /// The places that have been given answers since they were last flushed.
     private var touched: [Int] = []
     private var isDraining = false
 
-    init(number: UInt32) {
+    /// - Parameter methods: How many the server has.
+    init(number: UInt32, methods: Int) {
         self.number = number
+        self.counter = CallCounter(methods: methods)
     }
 
     func add(_ connection: any LoopConnection) -> RPCConnection.Place {

@@ -14,10 +14,13 @@ final class LoopMailbox: Sendable {
     let connections: NIOLoopBoundBox<LoopConnections>
     private let waiting = Mutex(Waiting())
 
-    /// - Parameter number: The place of the loop in its group.
-    init(loop: any EventLoop, number: UInt32) {
+    /// - Parameters:
+    ///   - number: The place of the loop in its group.
+    ///   - methods: How many the server has.
+    init(loop: any EventLoop, number: UInt32, methods: Int) {
         self.loop = loop
-        self.connections = NIOLoopBoundBox.makeBoxSendingValue(LoopConnections(number: number), eventLoop: loop)
+        self.connections = NIOLoopBoundBox.makeBoxSendingValue(
+            LoopConnections(number: number, methods: methods), eventLoop: loop)
     }
 
     func send(_ part: ReplyBatch.Part) {

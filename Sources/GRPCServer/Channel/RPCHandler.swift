@@ -38,7 +38,9 @@ final class RPCHandler: ChannelDuplexHandler, LoopConnection {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.rpc.received(self.unwrapInboundIn(data), at: .now())
+        let bytes = self.unwrapInboundIn(data)
+        self.rpc.counter.reads(bytes: bytes.readableBytes)
+        self.rpc.received(bytes, at: .now())
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -114,6 +116,7 @@ final class RPCHandler: ChannelDuplexHandler, LoopConnection {
         guard let context = self.context, !self.isFlushing, self.closesAt == nil else { return }
         self.isFlushing = true
         while self.rpc.http2.output.readableBytes > 0, context.channel.isWritable {
+            self.rpc.counter.writes(bytes: self.rpc.http2.output.readableBytes)
             context.writeAndFlush(self.wrapOutboundOut(self.rpc.http2.output), promise: nil)
             if self.rpc.http2.output.capacity > Self.keptCapacity {
                 self.rpc.http2.output = ByteBuffer()

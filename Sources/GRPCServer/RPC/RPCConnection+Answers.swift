@@ -34,6 +34,8 @@ extension RPCConnection {
     /// A unary call's reply, and its end.
     mutating func reply(_ slot: Int, _ key: StreamKey, _ body: ByteBuffer) {
         guard let length = UInt32(exactly: body.readableBytes) else { return self.finish(slot, key, Self.tooLarge(body)) }
+        self.counter.sends(self.calls[slot].route)
+        self.counter.ends(self.calls[slot].route, .ok)
         self.forget(slot, key)
         self.http2.send(key, head: ResponseBlocks.head, lead: (0, length), body: body, trailers: ResponseBlocks.ok)
     }
@@ -44,6 +46,7 @@ extension RPCConnection {
         guard let length = UInt32(exactly: body.readableBytes) else { return self.finish(slot, key, Self.tooLarge(body)) }
         let head = self.calls[slot].hasSentHead ? nil : ResponseBlocks.head
         self.calls[slot].hasSentHead = true
+        self.counter.sends(self.calls[slot].route)
         self.http2.send(key, head: head, lead: (0, length), body: body)
         guard self.http2.queued(key) <= self.limits.streamLimit else {
             self.http2.reset(key, .enhanceYourCalm)
@@ -61,6 +64,7 @@ extension RPCConnection {
     mutating func finish(_ slot: Int, _ key: StreamKey, _ status: GRPCStatus, _ end: StreamEnd = .finished) {
         let block = self.calls[slot].hasSentHead ? ResponseBlocks.trailers(status) : ResponseBlocks.only(status)
         let handler = self.calls[slot].handler
+        self.counter.ends(self.calls[slot].route, status.code)
         self.forget(slot, key)
         self.http2.send(key, trailers: block)
         handler?.closed(end)
@@ -76,6 +80,7 @@ extension RPCConnection {
     mutating func ended(_ key: StreamKey, _ end: StreamEnd) {
         guard let slot = self.slot(key) else { return }
         let (phase, handler) = (self.calls[slot].phase, self.calls[slot].handler)
+        self.counter.ends(self.calls[slot].route, end == .disconnected ? .unavailable : .cancelled)
         self.forget(slot, key)
         handler?.closed(end)
         if phase == .answering { self.methods.unaryCancelled?(self.id(key)) }

@@ -17,17 +17,23 @@ struct RPCConnection {
     let limits: GRPCServerConfiguration.Limits
     let place: Place
     let peer: String
+    let counter: CallCounter
     var calls: [RPCCall] = []
     var budget: RequestBudget
     /// Whether a call was handed to its handler since the last round ended.
     var hasDispatched = false
 
-    init(configuration: GRPCServerConfiguration, methods: MethodTable, place: Place, peer: String, now: NIODeadline) {
+    /// - Parameter counter: Of the connection's event loop; nil for one of its own.
+    init(
+        configuration: GRPCServerConfiguration, methods: MethodTable, place: Place, peer: String,
+        counter: CallCounter? = nil, now: NIODeadline
+    ) {
         self.http2 = HTTP2Connection(configuration: configuration, routes: methods.numbers, now: now)
         self.methods = methods
         self.limits = configuration.limits
         self.place = place
         self.peer = peer
+        self.counter = counter ?? CallCounter(methods: methods.handlers.count)
         self.budget = RequestBudget(configuration.limits.requestBudget)
     }
 
@@ -102,6 +108,7 @@ struct RPCConnection {
         self.calls[slot].route = route
         self.calls[slot].head = head
         self.calls[slot].isRemoteEnded = isEnd
+        self.counter.starts(route)
         if case .after(let time) = head.timeout { self.calls[slot].deadline = self.http2.now + time }
         switch self.methods.handlers[route] {
         case .unary:
@@ -215,6 +222,7 @@ struct RPCConnection {
 
     private mutating func deliver(_ slot: Int, _ key: StreamKey, _ message: ByteBuffer) {
         self.hasDispatched = true
+        self.counter.receives(self.calls[slot].route)
         if let handler = self.calls[slot].handler {
             if handler.received(message.readableBytesSpan) == .hold { self.calls[slot].isHeld = true }
             return

@@ -1,3 +1,7 @@
+#if QUORATE_PLANTED_BUGS
+    public import EtcdWire
+#endif
+
 /// How a member runs. The names, defaults and meanings are those of etcd 3.5's settings.
 public struct MemberConfiguration: Sendable, Hashable {
     // Member
@@ -26,6 +30,8 @@ public struct MemberConfiguration: Sendable, Hashable {
     public var quotaBytes: Int64 = 0
     public var maximumTxnOps = 128
     public var maximumRequestBytes = 1_572_864
+    /// Calls under way on a client's connection.
+    public var maximumConcurrentStreams = 100_000
     public var keepalive = Keepalive()
 
     // Clustering
@@ -48,6 +54,9 @@ public struct MemberConfiguration: Sendable, Hashable {
     public var corruptCheckInterval: Duration = .zero
 
     public var logLevel = "info"
+    #if QUORATE_PLANTED_BUGS
+        public var bug: PlantedBug?
+    #endif
 
     public init() {}
 

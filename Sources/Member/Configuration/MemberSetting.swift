@@ -53,6 +53,9 @@ struct MemberSetting: Sendable {
         .used("max-request-bytes") { (it, text) throws(Expected) in
             it.maximumRequestBytes = Int(try number(text, 1...1 << 30))
         },
+        .used("max-concurrent-streams") { (it, text) throws(Expected) in
+            it.maximumConcurrentStreams = Int(min(try number(text, 1...Int64(UInt32.max)), 100_000))
+        },
         .used("grpc-keepalive-min-time") { (it, text) throws(Expected) in it.keepalive.minimumInterval = try duration(text) },
         .used("grpc-keepalive-interval") { (it, text) throws(Expected) in it.keepalive.interval = try duration(text) },
         .used("grpc-keepalive-timeout") { (it, text) throws(Expected) in it.keepalive.timeout = try duration(text) },
@@ -134,7 +137,7 @@ struct MemberSetting: Sendable {
             "proxy-dial-timeout", "proxy-write-timeout", "proxy-read-timeout", "experimental-compaction-batch-limit",
             "experimental-warning-apply-duration", "experimental-bootstrap-defrag-threshold-megabytes", "feature-gates",
             "experimental-distributed-tracing-address", "experimental-distributed-tracing-service-name",
-            "experimental-distributed-tracing-instance-id", "max-concurrent-streams", "max-learners"),
+            "experimental-distributed-tracing-instance-id", "max-learners"),
         ignored(
             "socket-reuse-port", "socket-reuse-address", "enable-pprof", "enable-log-rotation",
             "experimental-enable-distributed-tracing", "experimental-peer-skip-client-san-verification",

@@ -9,7 +9,9 @@ extension MemberCore {
     mutating func answerNow(_ request: ClientRequest) -> Answer {
         do throws(StoreError) {
             switch request {
-            case .range(let range): return .success(.range(self.withTerm(try self.store.range(range))))
+            case .range(let range):
+                self.counts.ranges += 1
+                return .success(.range(self.withTerm(try self.store.range(range))))
             case .txn(let txn):
                 var response = try self.store.readTxn(txn)
                 response.header.raftTerm = self.raft.term
@@ -17,7 +19,7 @@ extension MemberCore {
             case .leaseTimeToLive(let request):
                 return .success(.other(self.store.leaseTimeToLive(request, uptime: self.uptime)))
             case .leaseLeases: return .success(.other(self.store.leaseLeases()))
-            case .memberList: return .success(.other(MembersResponse(header: self.header, members: self.memberList)))
+            case .memberList: return .success(.other(MembersResponse(header: self.memberHeader, members: self.memberList)))
             case .alarm(let request):
                 let alarms = self.store.alarms.filter {
                     (request.memberID == 0 || $0.memberID == request.memberID)
@@ -29,12 +31,29 @@ extension MemberCore {
             case .hash: return .success(.other(HashResponse(header: self.header, hash: try self.store.hash())))
             case .defragment:
                 try self.files.defragment(self.store, uptime: self.uptime)
-                return .success(.other(HeaderResponse(header: self.header)))
+                // Without a header, as etcd's.
+                return .success(.other(HeaderResponse()))
             default: return .failure(.unknownRequest)
             }
         } catch {
+            if error.isFatal { self.failure = MemberError(.disk, error.message) }
             return .failure(error)
         }
+    }
+
+    /// What metrics tell of this member; its server knows the rest.
+    var figures: MemberFigures {
+        var figures = MemberFigures()
+        (figures.memberID, figures.leader, figures.isLearner) = (self.identity.memberID, self.leader, self.isLearner)
+        (figures.committed, figures.applied) = (self.raft.committed, self.store.appliedIndex)
+        (figures.pending, figures.counts) = (self.proposals.count, self.counts)
+        (figures.clusterVersion, figures.quotaBytes) = (self.store.clusterVersion, self.files.quotaBytes)
+        (figures.databaseBytes, figures.databaseBytesInUse) = (self.files.sizeBytes, self.files.inUseBytes)
+        (figures.store, figures.alarms) = (self.store.counts, self.store.alarms)
+        (figures.revision, figures.compactRevision) = (self.store.revision, self.store.compactRevision)
+        (figures.watches, figures.slowWatches) = (self.store.watchCount, self.store.slowWatchCount)
+        figures.waitingWatches = self.store.waitingWatchCount
+        return figures
     }
 
     private func withTerm(_ response: RangeResponse) -> RangeResponse {
@@ -46,6 +65,13 @@ extension MemberCore {
     var header: ResponseHeader {
         var header = self.store.header
         header.raftTerm = self.raft.term
+        return header
+    }
+
+    /// Of answers about members, which say nothing of keys.
+    private var memberHeader: ResponseHeader {
+        var header = self.header
+        header.revision = 0
         return header
     }
 
@@ -65,18 +91,19 @@ extension MemberCore {
         switch (kind, result) {
         case (_, .failure(let error)): return .failure(error)
         case (.request, _): return Answer(result)
-        case (.members, _): return .success(.other(MembersResponse(header: self.header, members: self.memberList)))
+        case (.downgrade, _): return .success(.other(self.downgradeResponse))
+        case (.members, _): return .success(.other(MembersResponse(header: self.memberHeader, members: self.memberList)))
         case (.memberAdd(let id), _):
             let members = self.memberList
             return .success(
-                .other(MemberAddResponse(header: self.header, member: members.first { $0.id == id }, members: members)))
+                .other(MemberAddResponse(header: self.memberHeader, member: members.first { $0.id == id }, members: members)))
         }
     }
 }
 
 /// What this member says it is: the release of etcd whose API and disk it keeps.
-enum MemberVersion {
-    static let server = "3.5.21"
+public enum MemberVersion {
+    public static let server = "3.5.21"
     static let cluster = "3.5.0"
 }
 
@@ -85,15 +112,5 @@ extension Member {
         self.init(
             id: member.id, name: member.name, peerURLs: member.peerURLs, clientURLs: member.clientURLs,
             isLearner: member.isLearner)
-    }
-}
-
-extension AlarmType {
-    fileprivate var protobufName: String {
-        switch self {
-        case .none: "NONE"
-        case .noSpace: "NOSPACE"
-        case .corrupt: "CORRUPT"
-        }
     }
 }

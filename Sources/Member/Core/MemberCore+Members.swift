@@ -6,13 +6,15 @@ internal import Store
 /// Changes of the cluster's members.
 extension MemberCore {
     mutating func addMember(_ caller: Caller, _ request: MemberAddRequest) {
-        guard !request.peerURLs.isEmpty else { return self.refuse(caller, .badPeerURLs) }
+        guard !request.peerURLs.isEmpty, request.peerURLs.allSatisfy(PeerURL.isValid) else {
+            return self.refuse(caller, .badPeerURLs)
+        }
         let seconds = self.now.seconds
         let token = self.configuration.initialClusterToken
         let id = MemberIdentity.memberID(peerURLs: request.peerURLs, token: token, seconds: seconds)
         let taken = Set(self.store.members.flatMap(\.peerURLs))
-        guard taken.isDisjoint(with: request.peerURLs) else { return self.refuse(caller, .peerURLExists) }
         guard self.store.members.allSatisfy({ $0.id != id }) else { return self.refuse(caller, .memberExists) }
+        guard taken.isDisjoint(with: request.peerURLs) else { return self.refuse(caller, .peerURLExists) }
         if !request.isLearner, let error = self.strictRefusal(addingVoter: true) { return self.refuse(caller, error) }
         let member = ClusterMember(id: id, peerURLs: request.peerURLs.sorted(), isLearner: request.isLearner)
         let kind: ConfChange.Kind = request.isLearner ? .addLearnerNode : .addNode
@@ -26,9 +28,12 @@ extension MemberCore {
     }
 
     mutating func updateMember(_ caller: Caller, _ request: MemberUpdateRequest) {
-        guard !request.peerURLs.isEmpty else { return self.refuse(caller, .badPeerURLs) }
         guard let known = self.store.members.first(where: { $0.id == request.id }) else {
             return self.refuse(caller, .memberNotFound)
+        }
+        // etcd takes anything here, and its members fail when they dial it.
+        guard !request.peerURLs.isEmpty, request.peerURLs.allSatisfy(PeerURL.isValid) else {
+            return self.refuse(caller, .badPeerURLs)
         }
         let member = ClusterMember(id: request.id, peerURLs: request.peerURLs.sorted(), isLearner: known.isLearner)
         self.propose(
@@ -38,7 +43,7 @@ extension MemberCore {
     mutating func promoteMember(_ caller: Caller, _ id: UInt64) {
         guard let member = self.store.members.first(where: { $0.id == id }) else { return self.refuse(caller, .memberNotFound) }
         guard member.isLearner else { return self.refuse(caller, .memberNotLearner) }
-        guard self.isLeader else { return self.refuse(caller, .notLeader) }
+        guard self.isLeader else { return self.forward(.promote(caller, id), caller) }
         let match = self.raft.status.progress.first { $0.id == id }?.match ?? 0
         guard Double(match) >= 0.9 * Double(self.raft.lastIndex) else { return self.refuse(caller, .learnerNotReady) }
         if let error = self.strictRefusal(addingVoter: true) { return self.refuse(caller, error) }
@@ -53,7 +58,8 @@ extension MemberCore {
         guard self.isLeader else { return self.refuse(caller, .notLeader) }
         guard self.raft.confState.voters.contains(id) else { return self.refuse(caller, .badLeaderTransferee) }
         self.raft.transferLeadership(to: id)
-        self.effects.answers.append((caller, .success(.other(HeaderResponse(header: self.header)))))
+        // Without a header, as etcd's.
+        self.effects.answers.append((caller, .success(.other(HeaderResponse()))))
     }
 
     private mutating func refuse(_ caller: Caller, _ error: StoreError) {
@@ -104,6 +110,15 @@ extension MemberCore {
             isNew = true
         }
         if isNew { self.lastPublication = self.uptime }
+    }
+
+    /// As the leader: the cluster is of the oldest release that one of its members has. Before all are known it is of the
+    /// oldest there is.
+    mutating func agreeOnVersion(_ versions: [UInt64: String?]) {
+        guard self.isLeader else { return }
+        let agreed = ClusterVersion.decide(
+            own: MemberVersion.server, others: versions, current: self.store.clusterVersion)
+        if let agreed { self.put("/0/version", agreed) }
     }
 
     /// A put to the older store, which is how releases up to 3.5 tell such things.

@@ -10,6 +10,9 @@ extension MemberCore {
     mutating func take(_ event: Event) {
         switch event {
         case .call(let caller, let request): self.take(caller, request)
+        case .probe(let caller, let isSerializable):
+            let range = RangeRequest(key: [0], limit: 1, serializable: isSerializable, keysOnly: true)
+            self.read(caller, .range(range), isLocal: isSerializable)
         case .cancelled: break
         case .watchOpened(let stream): self.watches.open(stream)
         case .watch(let stream, let request):
@@ -20,12 +23,14 @@ extension MemberCore {
         case .watchPaused(let stream): self.withWatches { $0.pause(stream, &$1) }
         case .watchResumed(let stream): self.withWatches { $0.resume(stream, &$1) }
         case .keepAlive(let stream, let request):
+            if !self.isLeader, self.leader != 0 { return self.effects.forwards.append(.keepAlive(stream, request)) }
             self.reads.add(.keepAlive(stream, request), until: self.uptime + self.requestTimeout)
         case .message(let message):
             // What is refused came from a peer that is wrong; it does no harm, and the peer is not told.
             try? self.raft.step(message)
         case .unreachable(let id): self.raft.reportUnreachable(id)
         case .snapshotSent(let id, let succeeded): self.raft.reportSnapshot(id, succeeded: succeeded)
+        case .versions(let versions): self.agreeOnVersion(versions)
         }
     }
 
@@ -52,14 +57,17 @@ extension MemberCore {
         case .leaseRevoke(let revoke): self.propose(caller, .leaseRevoke(revoke))
         case .alarm(let alarm) where alarm.action != .get: self.propose(caller, .alarm(alarm))
         case .memberList(let list): self.read(caller, request, isLocal: !list.linearizable)
-        case .leaseTimeToLive: self.read(caller, request, isLocal: false)
+        case .leaseTimeToLive(let ask):
+            // The leader alone knows when a lease was last renewed.
+            if self.isLeader { return self.read(caller, request, isLocal: false) }
+            self.forward(.timeToLive(caller, ask), caller)
         case .memberAdd(let add): self.addMember(caller, add)
         case .memberRemove(let remove): self.removeMember(caller, remove.id)
         case .memberUpdate(let update): self.updateMember(caller, update)
         case .memberPromote(let promote): self.promoteMember(caller, promote.id)
         case .moveLeader(let move): self.moveLeader(caller, to: move.targetID)
-        case .alarm, .status, .defragment, .hash, .hashKV, .leaseLeases, .downgrade:
-            self.answer(caller, self.answerNow(request))
+        case .downgrade(let downgrade): self.askForDowngrade(caller, downgrade)
+        case .alarm, .status, .defragment, .hash, .hashKV, .leaseLeases: self.answer(caller, self.answerNow(request))
         }
     }
 
@@ -72,16 +80,26 @@ extension MemberCore {
         }
     }
 
+    mutating func forward(_ forward: Forward, _ caller: Caller) {
+        guard self.leader != 0 else { return self.answer(caller, .failure(.noLeader)) }
+        self.effects.forwards.append(forward)
+    }
+
     private mutating func read(_ caller: Caller, _ request: ClientRequest, isLocal: Bool) {
         if isLocal { return self.answer(caller, self.answerNow(request)) }
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .readsLocally { return self.answer(caller, self.answerNow(request)) }
+        #endif
         self.reads.add(.call(caller, request), until: self.uptime + self.requestTimeout)
     }
 
     // MARK: Proposals
 
-    private mutating func propose(_ caller: Caller, _ operation: InternalRaftRequest.Operation) {
-        if let error = self.invalid(operation) ?? self.overQuota(operation) { return self.answer(caller, .failure(error)) }
-        let id = self.proposals.add(caller, .request, until: self.uptime + self.requestTimeout)
+    mutating func propose(
+        _ caller: Caller, _ operation: InternalRaftRequest.Operation, _ kind: Proposals<Caller>.Kind = .request
+    ) {
+        if let error = self.overQuota(operation) ?? self.invalid(operation) { return self.answer(caller, .failure(error)) }
+        let id = self.proposals.add(caller, kind, until: self.uptime + self.requestTimeout)
         let data = InternalRaftRequest(operation: operation, header: RequestHeader(id: id)).encoded()
         guard data.count <= self.configuration.maximumRequestBytes else {
             _ = self.proposals.take(id)
@@ -128,6 +146,7 @@ extension MemberCore {
         guard self.isLeader else { return }
         for lease in self.store.expiredLeases(uptime: self.uptime, limit: 500) where !self.revoking.contains(lease) {
             self.revoking.insert(lease)
+            self.counts.expiredLeases += 1
             self.propose(.leaseRevoke(LeaseRevokeRequest(id: lease)))
         }
     }
@@ -142,6 +161,7 @@ extension MemberCore {
     mutating func answerReads() {
         for read in self.reads.take(applied: self.store.appliedIndex) {
             switch read {
+            case .call(let caller, .downgrade(let request)): self.downgrade(caller, request)
             case .call(let caller, let request): self.answer(caller, self.answerNow(request))
             case .keepAlive(let stream, let request):
                 let (answer, uptime) = (self.isLeader, self.uptime)
@@ -174,6 +194,19 @@ extension ClientRequest {
 }
 
 extension EntryContent {
+    /// Whether the entry may change who is in the cluster, or what all of them can do.
+    var changesMembers: Bool {
+        switch self {
+        case .nothing: false
+        case .confChange, .confChangeV2, .v2: true
+        case .request(let request):
+            switch request.operation {
+            case .clusterVersionSet, .clusterMemberAttrSet: true
+            default: false
+            }
+        }
+    }
+
     /// Under which whoever proposed the entry waits for it; 0 when nobody does.
     var waiterID: UInt64 {
         switch self {

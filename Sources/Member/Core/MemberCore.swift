@@ -17,6 +17,8 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     /// What happened.
     package enum Event: Sendable {
         case call(Caller, ClientRequest)
+        /// A read that asks only whether reads are answered, of learners too.
+        case probe(Caller, isSerializable: Bool)
         /// Nobody waits for the answer any more.
         case cancelled(Caller)
         case watchOpened(StreamID)
@@ -30,6 +32,15 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         case message(RaftMessage)
         case unreachable(UInt64)
         case snapshotSent(UInt64, succeeded: Bool)
+        /// What each other member says its release is; nil where it does not answer.
+        case versions([UInt64: String?])
+    }
+
+    /// What only the leader can answer, and this member is not it.
+    package enum Forward: Sendable {
+        case keepAlive(StreamID, LeaseKeepAliveRequest)
+        case timeToLive(Caller, LeaseTimeToLiveRequest)
+        case promote(Caller, UInt64)
     }
 
     /// What is to be done about it.
@@ -39,6 +50,10 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         package var keepAlives: [(stream: StreamID, answer: Result<LeaseKeepAliveResponse, StoreError>)] = []
         /// Databases to be sent to peers that are too far behind. How each ended is to be told.
         package var snapshots: [SnapshotTransfer] = []
+        /// To be asked of the leader.
+        package var forwards: [Forward] = []
+        /// Who is in the cluster, or where, or what the cluster's version is, has changed.
+        package var hasNewMembers = false
         /// The member is removed from its cluster, and must end.
         package var isRemoved = false
     }
@@ -64,16 +79,28 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     /// When this member last told the cluster its name, or the cluster its version.
     var lastPublication: Duration?
     private var wasLeader = false
+    /// Who led when someone last did.
+    private var lastLeader: UInt64 = 0
+    var counts = MemberCounts()
+    private var compactor: AutoCompactor
+    /// Why the member cannot go on, where that was met while a request was answered.
+    var failure: MemberError?
 
     package init(_ parts: consuming MemberParts, _ configuration: MemberConfiguration, uptime: Duration) {
         self.configuration = configuration
         (self.identity, self.files, self.storage) = (parts.identity, parts.files, parts.storage)
         self.raft = parts.raft
         self.store = parts.store
-        self.proposals = Proposals(memberID: parts.identity.memberID, start: parts.firstRequestID)
+        #if QUORATE_PLANTED_BUGS
+            let start = configuration.bug == .repeatsRequestIDs ? 0 : parts.firstRequestID
+            self.proposals = Proposals(memberID: parts.identity.memberID, start: start)
+        #else
+            self.proposals = Proposals(memberID: parts.identity.memberID, start: parts.firstRequestID)
+        #endif
         self.watches = WatchStreams(
             progressInterval: configuration.watchProgressInterval,
             fragmentBytes: configuration.maximumRequestBytes + 512 << 10)
+        self.compactor = AutoCompactor(configuration.autoCompaction, uptime: uptime)
         (self.uptime, self.lastTick) = (uptime, uptime)
     }
 
@@ -94,11 +121,15 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     ) throws(MemberError) -> Effects {
         (self.uptime, self.now) = (uptime, now)
         self.takeTime()
-        for event in events { self.take(event) }
+        for event in events {
+            self.take(event)
+            if let failure { throw failure }
+        }
         self.proposeBatch()
         self.askForReads()
         try self.settle(send)
         self.answerReads()
+        if let failure { throw failure }
         try self.tellWatches()
         try self.keepHouse()
         var effects = Effects()
@@ -121,9 +152,18 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
             ticks += 1
         }
         guard ticks > 0 else { return }
-        self.proposals.expire(at: self.uptime) { self.effects.answers.append(($0, .failure(.timedOut))) }
-        for read in self.reads.expire(at: self.uptime) { self.refuse(read, .timedOut) }
+        self.proposals.expire(at: self.uptime) {
+            self.effects.answers.append(($0, .failure(.timedOut)))
+            self.counts.failedProposals += 1
+        }
+        for read in self.reads.expire(at: self.uptime) {
+            self.refuse(read, .timedOut)
+            self.counts.failedReads += 1
+        }
         self.revokeExpired()
+        if let revision = self.compactor.due(at: self.uptime, revision: self.store.revision, isLeader: self.isLeader) {
+            self.propose(.compaction(CompactionRequest(revision: revision)))
+        }
         self.publish()
         for message in self.watches.tick(self.store, uptime: self.uptime) { self.effects.watches.append(message) }
     }
@@ -135,9 +175,16 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         while self.raft.hasReady {
             let ready = self.raft.ready()
             try self.post(ready.messages, send)
+            #if QUORATE_PLANTED_BUGS
+                if self.configuration.bug == .answersBeforeSync { try self.post(ready.messagesAfterAppend, send) }
+            #endif
             if let snapshot = ready.snapshot { try self.files.save(snapshot) }
             if !ready.entries.isEmpty || ready.hardState != nil {
-                try self.files.append(ready.entries, ready.hardState)
+                #if QUORATE_PLANTED_BUGS
+                    try self.files.append(ready.entries, self.spoiled(ready.hardState))
+                #else
+                    try self.files.append(ready.entries, ready.hardState)
+                #endif
                 if ready.snapshot == nil { self.storage.append(ready.entries) }
                 if let state = ready.hardState { self.storage.hardState = state }
             }
@@ -155,6 +202,10 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
 
     /// A new leader does not know which leases were renewed: it gives each its whole time again.
     private mutating func noteLeadership() {
+        if self.leader != 0, self.leader != self.lastLeader {
+            self.lastLeader = self.leader
+            self.counts.leaderChanges += 1
+        }
         guard self.isLeader != self.wasLeader else { return }
         self.wasLeader = self.isLeader
         self.revoking = []
@@ -185,9 +236,14 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         let backend = try self.files.install(snapshot)
         self.storage.apply(snapshot)
         var store = try MemberParts.store(backend, self.identity, self.configuration, self.uptime)
-        store.adoptWatches(of: &self.store)
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug != .watchesLostWithSnapshot { store.adoptWatches(of: &self.store) }
+        #else
+            store.adoptWatches(of: &self.store)
+        #endif
         self.store = store
         self.revoking = []
+        self.effects.hasNewMembers = true
         guard self.store.appliedIndex == snapshot.metadata.index else {
             throw MemberError(
                 .corrupt,
@@ -206,6 +262,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         if case .failure(let error) = result, error.isFatal { throw MemberError(.corrupt, error.message) }
         if case .confChange(let change) = content { try self.configure(change, isVoid: !wasApplied && result.isFailure) }
         guard !wasApplied else { return }
+        if content.changesMembers { self.effects.hasNewMembers = true }
         if case .request(let request) = content, case .leaseRevoke(let revoke) = request.operation {
             self.revoking.remove(revoke.id)
         }
@@ -252,6 +309,9 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
 
     /// The database as it stands now, with all that was applied, to be read while the member goes on.
     package mutating func snapshot() throws(StoreError) -> BoltReadTransaction {
+        #if QUORATE_PLANTED_BUGS
+            if self.configuration.bug == .sendsOldDatabase { return try self.files.backend.snapshot() }
+        #endif
         try self.store.prepareCommit()
         try self.files.backend.commit()
         return try self.files.backend.snapshot()
@@ -268,6 +328,18 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
 
     mutating func withWatches(_ body: (inout WatchStreams, inout Store) -> Void) { body(&self.watches, &self.store) }
 }
+
+#if QUORATE_PLANTED_BUGS
+    extension MemberCore {
+        fileprivate func spoiled(_ state: HardState?) -> HardState? {
+            switch self.configuration.bug {
+            case .forgetsHardState: nil
+            case .forgetsVote: state.map { HardState(term: $0.term, vote: 0, commit: $0.commit) }
+            default: state
+            }
+        }
+    }
+#endif
 
 extension Result {
     fileprivate var isFailure: Bool { if case .failure = self { true } else { false } }

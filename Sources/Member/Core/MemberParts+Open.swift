@@ -11,11 +11,7 @@ extension MemberParts {
         _ place: MemberPlace, _ configuration: MemberConfiguration, _ circumstances: Circumstances
     ) throws(MemberError) -> MemberParts {
         guard configuration.initialClusterState == .new else {
-            throw MemberError(.configuration, "joining a cluster that runs is not there yet")
-        }
-        guard try !place.isThere(place.database) else {
-            throw MemberError(
-                .corrupt, "\(place.log): the log is missing, though there is a database; quorate inspect tells more")
+            throw MemberError(.configuration, "--initial-cluster-state is existing, and no cluster to join was found")
         }
         let token = configuration.initialClusterToken
         let members = configuration.initialCluster
@@ -36,15 +32,7 @@ extension MemberParts {
                     + "--initial-advertise-peer-urls \(configuration.initialAdvertisePeerURLs.joined(separator: ","))")
         }
         let identity = MemberIdentity(memberID: own.id, clusterID: MemberIdentity.clusterID(of: members.map(\.id)))
-        try place.makeDirectories()
-        let metadata = WALMetadata(nodeID: identity.memberID, clusterID: identity.clusterID)
-        let log: WriteAheadLog
-        do throws(WALError) {
-            log = try WriteAheadLog.create(
-                place.log, metadata: metadata.encoded(), disk: place.disk, configuration: place.logConfiguration)
-        } catch {
-            throw MemberError(error)
-        }
+        let log = try self.newLog(place, identity)
         let storage = MemoryStorage()
         var raft = try self.raft(identity, configuration, circumstances, storage, applied: 0)
         let changes = members.map { ConfChange(kind: .addNode, nodeID: $0.id, context: $0.json()) }
@@ -57,6 +45,35 @@ extension MemberParts {
         return MemberParts(
             store: store, raft: raft, storage: storage, files: files, identity: identity,
             firstRequestID: circumstances.firstRequestID)
+    }
+
+    /// A new member of a cluster that runs: it knows nothing, and is told all by the cluster's leader.
+    static func join(
+        _ cluster: ClusterToJoin, _ place: MemberPlace, _ configuration: MemberConfiguration, _ circumstances: Circumstances
+    ) throws(MemberError) -> MemberParts {
+        let identity = MemberIdentity(memberID: cluster.memberID, clusterID: cluster.clusterID)
+        let log = try self.newLog(place, identity)
+        let storage = MemoryStorage()
+        let raft = try self.raft(identity, configuration, circumstances, storage, applied: 0)
+        let backend = try place.openDatabase()
+        let files = MemberFiles(
+            log: log, place: place, backend: backend, quotaBytes: configuration.quotaBytes, lastSnapshot: 0,
+            hardState: HardState(), uptime: circumstances.uptime)
+        let store = try self.store(backend, identity, configuration, circumstances.uptime)
+        return MemberParts(
+            store: store, raft: raft, storage: storage, files: files, identity: identity,
+            firstRequestID: circumstances.firstRequestID)
+    }
+
+    private static func newLog(_ place: MemberPlace, _ identity: MemberIdentity) throws(MemberError) -> WriteAheadLog {
+        try place.makeDirectories()
+        let metadata = WALMetadata(nodeID: identity.memberID, clusterID: identity.clusterID)
+        do throws(WALError) {
+            return try WriteAheadLog.create(
+                place.log, metadata: metadata.encoded(), disk: place.disk, configuration: place.logConfiguration)
+        } catch {
+            throw MemberError(error)
+        }
     }
 
     /// A member that ran before. Its database has the entries up to some index; raft begins at the newest snapshot record
@@ -116,9 +133,16 @@ extension MemberParts {
     ) throws(MemberError) -> Store {
         // Leases live at least one and a half elections, in whole seconds.
         let minimum = (configuration.electionTimeout.nanoseconds * 3 / 2 + 999_999_999) / 1_000_000_000
-        let options = Store.Options(
-            clusterID: identity.clusterID, memberID: identity.memberID, minimumLeaseTTL: minimum,
-            maximumTxnOps: configuration.maximumTxnOps)
+        #if QUORATE_PLANTED_BUGS
+            var options = Store.Options(
+                clusterID: identity.clusterID, memberID: identity.memberID, minimumLeaseTTL: minimum,
+                maximumTxnOps: configuration.maximumTxnOps)
+            options.bug = configuration.bug
+        #else
+            let options = Store.Options(
+                clusterID: identity.clusterID, memberID: identity.memberID, minimumLeaseTTL: minimum,
+                maximumTxnOps: configuration.maximumTxnOps)
+        #endif
         do throws(StoreError) {
             return try Store(backend: backend, options: options, uptime: uptime)
         } catch {
@@ -134,6 +158,9 @@ extension MemberParts {
         raft.electionTicks = Int(configuration.electionTimeout / configuration.heartbeatInterval)
         raft.preVote = configuration.preVote
         raft.applied = applied
+        #if QUORATE_PLANTED_BUGS
+            raft.bug = configuration.bug
+        #endif
         do throws(RaftRefusal) {
             return try RaftNode(configuration: raft, storage: storage)
         } catch {

@@ -30,13 +30,19 @@ package struct MemberParts: ~Copyable {
 
     /// Opens a member's data directory, or begins a new member of a new cluster in it.
     ///
+    /// - Parameter joining: The cluster that a new member joins; nil: it begins one.
     /// - Throws: ``MemberError``. What is on the disk stays as it is.
     package static func open(
-        _ configuration: MemberConfiguration, disk: any Disk, _ circumstances: Circumstances
+        _ configuration: MemberConfiguration, joining: ClusterToJoin? = nil, disk: any Disk, _ circumstances: Circumstances
     ) throws(MemberError) -> MemberParts {
         let place = MemberPlace(configuration, disk)
-        return try place.isThere(place.log)
-            ? self.reopen(place, configuration, circumstances) : self.begin(place, configuration, circumstances)
+        if try place.isThere(place.log) { return try self.reopen(place, configuration, circumstances) }
+        guard try !place.isThere(place.database) else {
+            throw MemberError(
+                .corrupt, "\(place.log): the log is missing, though there is a database; quorate inspect tells more")
+        }
+        if let joining { return try self.join(joining, place, configuration, circumstances) }
+        return try self.begin(place, configuration, circumstances)
     }
 }
 

@@ -8,6 +8,7 @@ struct Proposals<Caller: Hashable & Sendable> {
         /// Of `added` the answer speaks alone as well.
         case memberAdd(added: UInt64)
         case members
+        case downgrade
     }
 
     struct Waiter {

@@ -7,29 +7,37 @@ internal import Store
 /// The thread that owns a member's core: it takes all that is waiting, lets the core do its turn, and hands the answers back
 /// to the event loops in one batch.
 struct MemberEngine: ~Copyable {
-    private var core: MemberCore<Client>
-    private let mailbox: Mailbox<MemberMessage>
+    var core: MemberCore<Client>
+    let mailbox: Mailbox<MemberMessage>
+    let transport: PeerTransport
     private let server: GRPCServer
     private let clock: any WallClock
     private var watches: [StreamID: StreamCall] = [:]
-    private var keepAlives: [StreamID: StreamCall] = [:]
+    private(set) var keepAlives: [StreamID: StreamCall] = [:]
     private var paused: Set<StreamID> = []
-    /// Those who wait for an answer over HTTP/1, by number.
-    private var health: [UInt64: @Sendable (HTTP1Response) -> Void] = [:]
-    private var nextNumber: UInt64 = 0
+    /// Those who wait for an answer otherwise than over gRPC, by number.
+    private var waiters: [UInt64: @Sendable (MemberCore<Client>.Answer) -> Void] = [:]
+    private var lastNumber: UInt64 = 0
+    /// Peers that have a lease kept alive for a client of theirs.
+    var peerKeepAlives: [StreamID: @Sendable (PeerReply) -> Void] = [:]
+    /// When this member, as the leader, last asked the others for their releases.
+    var askedVersions: Duration?
+    private var health = HealthProbes()
     private var stopping: [@Sendable (MemberError?) -> Void] = []
 
     init(
-        _ core: consuming MemberCore<Client>, _ mailbox: Mailbox<MemberMessage>, _ server: GRPCServer, _ clock: any WallClock
+        _ core: consuming MemberCore<Client>, _ mailbox: Mailbox<MemberMessage>, _ server: GRPCServer,
+        _ transport: PeerTransport, _ clock: any WallClock
     ) {
         self.core = core
-        (self.mailbox, self.server, self.clock) = (mailbox, server, clock)
+        (self.mailbox, self.server, self.transport, self.clock) = (mailbox, server, transport, clock)
     }
 
     /// Runs until it is told to stop, or cannot go on.
     /// - Returns: Why it could not.
     consuming func run() -> MemberError? {
         var failure: MemberError?
+        self.transport.update(self.core.store)
         while let messages = self.mailbox.take(blocking: !self.core.hasWork) {
             do throws(MemberError) { try self.handle(messages) } catch {
                 failure = error
@@ -50,9 +58,15 @@ struct MemberEngine: ~Copyable {
         var events: [MemberCore<Client>.Event] = []
         events.reserveCapacity(messages.count)
         for message in messages { try self.take(message, &events, &batch) }
-        let effects = try self.core.turn(events, uptime: self.clock.uptime(), now: self.clock.now()) { _ in }
+        let (uptime, transport) = (self.clock.uptime(), self.transport)
+        let effects = try self.core.turn(events, uptime: uptime, now: self.clock.now()) { transport.send($0) }
+        if effects.hasNewMembers { transport.update(self.core.store) }
+        for transfer in effects.snapshots { transport.send(transfer) }
+        for forward in effects.forwards { self.forward(forward) }
+        self.askVersions(uptime)
         for (caller, answer) in effects.answers { self.answer(caller, answer, &batch) }
         for (stream, answer) in effects.keepAlives {
+            if self.answerPeer(stream, answer) { continue }
             guard let call = self.keepAlives[stream] else { continue }
             switch answer {
             case .success(let response): batch.message(call, response.encoded())
@@ -61,7 +75,7 @@ struct MemberEngine: ~Copyable {
         }
         self.tell(effects.watches, &batch)
         if !batch.isEmpty { self.server.send(batch) }
-        if effects.isRemoved { throw MemberError(.removed, "the cluster has removed this member; it cannot come back") }
+        if effects.isRemoved { throw MemberError.removed }
     }
 
     private mutating func take(
@@ -80,12 +94,21 @@ struct MemberEngine: ~Copyable {
             if self.paused.remove(stream) != nil { events.append(.watchResumed(stream)) }
         case .streamEnded(let stream, let status): self.end(stream, status, &events, &batch)
         case .snapshot(let call, let sender): try self.send(sender, call, &batch)
-        case .health(let isSerializable, let excluded, let respond):
-            self.checkHealth(isSerializable, excluded, respond, &events)
+        case .probe(let probe, let respond): self.begin(probe, respond, &events)
+        case .metrics(let respond):
+            let figures = self.figures
+            self.server.countCalls { respond(figures, $0) }
         case .version(let respond):
             let cluster = self.core.store.clusterVersion ?? "not_decided"
             let body = "{\"etcdserver\":\"\(MemberVersion.server)\",\"etcdcluster\":\"\(cluster)\"}"
             respond(HTTP1Response(.ok, "application/json", body))
+        case .peer(let messages): for message in messages { events.append(.message(message)) }
+        case .unreachable(let id): events.append(.unreachable(id))
+        case .snapshotSent(let id, let succeeded): events.append(.snapshotSent(id, succeeded: succeeded))
+        case .removedByPeers: throw .removed
+        case .peerRequest(let request, let body, let respond): self.take(request, body, respond, &events)
+        case .forwarded(let forward, let result): self.take(forward, result, &batch)
+        case .versions(let versions): events.append(.versions(versions))
         case .tick: break
         case .stop(let reply):
             self.stopping.append(reply)
@@ -102,18 +125,24 @@ struct MemberEngine: ~Copyable {
         if self.watches.removeValue(forKey: stream) != nil { events.append(.watchClosed(stream)) }
     }
 
-    private mutating func answer(_ caller: Client, _ answer: MemberCore<Client>.Answer, _ batch: inout ReplyBatch) {
+    mutating func answer(_ caller: Client, _ answer: MemberCore<Client>.Answer, _ batch: inout ReplyBatch) {
         switch (caller, answer) {
         case (.grpc(let id), .success(let response)):
             var writer = ProtoWriter()
             response.encode(into: &writer)
             batch.reply(id, writer.bytes)
         case (.grpc(let id), .failure(let error)): batch.finish(id, GRPCStatus(error))
-        case (.http(let number), _):
-            guard let respond = self.health.removeValue(forKey: number) else { return }
-            if case .failure(let error) = answer { return respond(.unhealthy("RANGE ERROR:\(error.message)")) }
-            respond(.healthy)
+        case (.inner(let number), _): self.waiters.removeValue(forKey: number)?(answer)
+        case (.probe(let number), .success): self.health.answered(number, failure: nil)
+        case (.probe(let number), .failure(let error)): self.health.answered(number, failure: error.message)
         }
+    }
+
+    /// A number under which the answer to a question will come.
+    mutating func number(_ body: @escaping @Sendable (MemberCore<Client>.Answer) -> Void) -> UInt64 {
+        self.lastNumber += 1
+        self.waiters[self.lastNumber] = body
+        return self.lastNumber
     }
 
     private mutating func tell(_ messages: [WatchStreams.Message], _ batch: inout ReplyBatch) {
@@ -134,30 +163,28 @@ struct MemberEngine: ~Copyable {
         }
     }
 
-    /// As etcd: no alarm, a leader, and a read that succeeds.
-    private mutating func checkHealth(
-        _ isSerializable: Bool, _ excluded: [String], _ respond: @escaping @Sendable (HTTP1Response) -> Void,
-        _ events: inout [MemberCore<Client>.Event]
+    // MARK: Health, metrics
+
+    private mutating func begin(
+        _ probe: HealthProbe, _ respond: @escaping HealthProbes.Respond, _ events: inout [MemberCore<Client>.Event]
     ) {
-        for alarm in self.core.store.alarms {
-            let name = alarm.alarm == .corrupt ? "CORRUPT" : "NOSPACE"
-            if !excluded.contains(name) { return respond(.unhealthy("ALARM \(name)")) }
+        let condition = HealthProbes.Condition(
+            alarms: self.core.store.alarms.map(\.alarm), hasLeader: self.core.leader != 0, isLearner: self.core.isLearner)
+        for read in self.health.begin(probe, condition, respond) {
+            events.append(.probe(.probe(read.number), isSerializable: read.isSerializable))
         }
-        guard isSerializable || self.core.leader != 0 else { return respond(.unhealthy("RAFT NO LEADER")) }
-        self.nextNumber += 1
-        self.health[self.nextNumber] = respond
-        let request = RangeRequest(key: Array("health".utf8), limit: 1, serializable: isSerializable)
-        events.append(.call(.http(self.nextNumber), .range(request)))
+    }
+
+    private var figures: MemberFigures {
+        var figures = self.core.figures
+        figures.watchStreams = self.watches.count
+        figures.health = self.health
+        return figures
     }
 }
 
-extension HTTP1Response {
-    fileprivate static let healthy = HTTP1Response(.ok, "application/json", #"{"health":"true","reason":""}"#)
-
-    fileprivate static func unhealthy(_ reason: String) -> HTTP1Response {
-        let text = reason.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-        return HTTP1Response(.serviceUnavailable, "application/json", "{\"health\":\"false\",\"reason\":\"\(text)\"}")
-    }
+extension MemberError {
+    fileprivate static let removed = MemberError(.removed, "the cluster has removed this member; it cannot come back")
 }
 
 extension GRPCStatus {

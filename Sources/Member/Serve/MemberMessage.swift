@@ -4,8 +4,10 @@ internal import GRPCServer
 /// Who waits for an answer of the member's core.
 enum Client: Hashable, Sendable {
     case grpc(CallID)
-    /// By number: see ``MemberEngine``.
-    case http(UInt64)
+    /// A peer, or one who asks over HTTP/1, by number: see ``MemberEngine``.
+    case inner(UInt64)
+    /// A read of a probe, by its number.
+    case probe(UInt64)
 }
 
 /// What event loops hand to the member's thread.
@@ -20,8 +22,21 @@ enum MemberMessage: Sendable {
     /// The client says no more on a stream: a status ends it. Nil: it is gone.
     case streamEnded(StreamID, GRPCStatus?)
     case snapshot(StreamCall, SnapshotSender)
-    case health(isSerializable: Bool, excluded: [String], @Sendable (HTTP1Response) -> Void)
+    case probe(HealthProbe, HealthProbes.Respond)
+    case metrics(@Sendable (MemberFigures, CallCounts) -> Void)
     case version(@Sendable (HTTP1Response) -> Void)
+    /// From peers.
+    case peer([RaftMessage])
+    case unreachable(UInt64)
+    case snapshotSent(UInt64, succeeded: Bool)
+    /// The others say that this member is one no more.
+    case removedByPeers
+    /// What a peer asks for that this member's thread must answer, and the body of its request.
+    case peerRequest(PeerAnswer, [UInt8], @Sendable (PeerReply) -> Void)
+    /// What became of a request that was handed on to the leader.
+    case forwarded(MemberCore<Client>.Forward, Result<PeerClient.Answer, any Error>)
+    /// What each other member says its release is; nil where it does not answer.
+    case versions([UInt64: String?])
     case tick
     case stop(@Sendable (MemberError?) -> Void)
 }

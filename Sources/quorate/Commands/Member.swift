@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Logging
 internal import Member
 internal import Platform
 internal import UnixSignals
@@ -11,7 +12,8 @@ struct MemberCommand: AsyncParsableCommand {
         abstract: "Run one member of a cluster: etcd's API, disk and flags.",
         discussion: """
             Takes etcd's flags, its ETCD_ environment variables, and its configuration file (--config-file). What this release \
-            cannot do yet is refused when asked for. SIGTERM ends it in order.
+            cannot do yet is refused when asked for. SIGTERM ends it in order. --version says which release of etcd it keeps \
+            the API and disk of.
 
             Examples:
               quorate member --name a --data-dir ./a.etcd
@@ -24,9 +26,13 @@ struct MemberCommand: AsyncParsableCommand {
 
     func run() async throws {
         if self.flags.contains("--help") || self.flags.contains("-h") { throw CleanExit.helpRequest(self) }
+        if self.flags.contains("--version") {
+            let text = "etcd Version: \(MemberVersion.server)\nQuorate: \(Version.number)\n"
+            return Terminal.write(text, to: STDOUT_FILENO)
+        }
         let settings = try self.settings()
         let log = MemberLog()
-        for remark in settings.remarks { log.write("warning", remark) }
+        for remark in settings.remarks { log.write(.warning, remark) }
         let (ended, signal) = AsyncStream.makeStream(of: MemberError.self)
         let member: MemberServer
         do {
@@ -34,10 +40,10 @@ struct MemberCommand: AsyncParsableCommand {
         } catch let error as MemberError {
             throw CommandError(error.code == .configuration ? .usage : .failed, error.message)
         }
-        log.write("info", "serving clients on \(member.clientAddresses.joined(separator: ", "))")
+        log.write(.info, "serving clients on \(member.clientAddresses.joined(separator: ", "))")
         let failure = await Self.wait(for: ended)
         if let failure { throw CommandError(.failed, failure.message) }
-        log.write("info", "ending")
+        log.write(.info, "ending")
         try await member.stop()
     }
 
@@ -74,11 +80,12 @@ struct MemberCommand: AsyncParsableCommand {
     }
 }
 
-/// A member's log: one line an event, on standard error.
+/// A member's log: one line an event, on standard error, in the form of etcd's own.
 private struct MemberLog {
     private let clock = SystemClock()
 
-    func write(_ level: String, _ text: String) {
-        Terminal.write("\(self.clock.now()) \(level) \(text)\n", to: STDERR_FILENO)
+    func write(_ level: Logger.Level, _ text: String) {
+        let line = LogFormat.json.line(time: self.clock.now(), level: level, label: "member", message: text, metadata: [:])
+        Terminal.write(line, to: STDERR_FILENO)
     }
 }
