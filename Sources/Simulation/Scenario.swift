@@ -18,6 +18,8 @@ public struct Scenario: Sendable, CustomStringConvertible {
         case kill(String)
         case loseDisk(String)
         case loseEverything
+        /// Has the members run another engine.
+        case engine(Engine.Kind)
         case write(Int)
         case snapshot(String)
         case restore(TargetSpec = .latest)
@@ -48,6 +50,9 @@ public struct Scenario: Sendable, CustomStringConvertible {
         Scenario("scale down", replicas: 5, steps: [.scale(1)]),
         Scenario("replace a hung member", replicas: 3, steps: [.hang("orders-2")]),
         Scenario("disk lost", replicas: 3, steps: [.loseDisk("orders-1")]),
+        Scenario("another engine, and back", replicas: 3, steps: [.write(3), .engine(.native), .write(2), .engine(.etcd)]) {
+            $0.engine.type = .etcd
+        },
         Scenario("snapshot", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .snapshot("second")]),
         Scenario("restore", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .loseEverything, .restore()]),
         Scenario("roll back", replicas: 3, steps: [.write(7), .snapshot("first"), .write(5), .restore()]),
@@ -134,6 +139,8 @@ extension Scenario {
                 for node in model.nodes { model.change(node.place.name) { ($0.pid, $0.data) = (nil, .lost) } }
             }
             return await runner.run(name) { _, cluster in cluster?.status.phase == .quorumLost }
+        case .engine(let kind):
+            await runner.change(name) { $0.spec.engine.type = kind }
         case .write(let count):
             runner.world.disturb(name) { model in for _ in 0..<count { model.put() } }
             for _ in 0..<Self.refreshTurns { _ = await runner.turn(name) }
@@ -191,6 +198,7 @@ extension Scenario {
         let status = cluster.status
         return status.observedGeneration == cluster.metadata.generation && status.phase == .running && status.operation == nil
             && model.nodes.count == cluster.spec.replicas && model.nodes.allSatisfy { $0.pid != nil && !$0.isHung }
+            && model.nodes.allSatisfy { $0.engine.rawValue == cluster.spec.engine.kind.rawValue }
     }
 
     private func end(_ runner: inout Runner) async -> [String] {

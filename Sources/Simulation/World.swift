@@ -121,9 +121,18 @@ public struct SimulatedHands: Hands {
         return try self.world.with { state in
             let lost = ActionError(action: action.description, reason: "Unreachable", message: "no reply")
             let verdict = World.meet(&state, action.description, clock: clock)
-            if verdict == .diesBefore || verdict == .fails { throw lost }
+            if verdict == .diesBefore { throw lost }
             let before = state.clusters[name] ?? ModelCluster(name: name)
             var after = before
+            if verdict == .fails {
+                // A restart has two halves: the first happened.
+                guard case .restart(let member, _, _) = action else { throw lost }
+                after.change(member.name) { $0.pid = nil }
+                after.settle()
+                state.clusters[name] = after
+                state.violations += Invariants.check(action, on: cluster, before: before, after: after, mayLackQuorum: false)
+                throw lost
+            }
             var outcome: Result<Outcome, ActionError> = .success(.done)
             for _ in 0..<(verdict == .happensTwice ? 2 : 1) {
                 do throws(ActionError) {

@@ -79,7 +79,10 @@ public struct EtcdModel: SequentialModel {
     private func readsPast(
         _ state: EtcdModelState, _ request: RangeRequest, _ revision: Int64, _ output: EtcdReply?
     ) -> Bool {
-        guard let output, revision <= state.revision, let table = state.table(at: revision) else { return false }
+        guard let output, revision <= state.revision else { return false }
+        // A member that lags has not compacted yet either; what it had then, the model does not know any more.
+        if revision < state.compactRevision { return true }
+        guard let table = state.table(at: revision) else { return false }
         return EtcdReply.range(table.range(request, header: revision)).isEqual(to: output)
     }
 }

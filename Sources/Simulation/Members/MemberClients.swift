@@ -143,10 +143,14 @@ struct MemberClients {
     private mutating func readAll(_ cluster: inout SimulatedCluster) {
         guard !self.compacts else { return }
         self.watches.readAll(on: cluster.members[0])
-        for _ in 0..<400 where !self.watches.hasReadAll(cluster.members[0]) {
+        // The watch that is open may be at another member.
+        var isLate = 10
+        for _ in 0..<400 where isLate > 0 {
+            if self.watches.hasReadAll(cluster.members[0]) { isLate -= 1 }
             cluster.step()
             self.take(from: &cluster)
         }
+        if let missed = self.watches.closeLast(cluster) { cluster.violate("a watch was never told of revision \(missed)") }
     }
 
     /// What clients saw must be as if one store had answered them one by one; and watches told what it wrote.

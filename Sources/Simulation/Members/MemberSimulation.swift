@@ -1,4 +1,8 @@
-internal import EtcdWire
+#if QUORATE_PLANTED_BUGS
+    public import EtcdWire
+#else
+    internal import EtcdWire
+#endif
 internal import Member
 internal import Platform
 
@@ -7,6 +11,16 @@ internal import Platform
 ///
 /// It has three parts: chaos, in which whatever is promised must hold; then everything is mended, and the cluster has to
 /// answer; then all members must be alike, and what clients saw and what watches told must fit what is stored.
+///
+/// What is looked at, and by whom:
+/// - One leader a term, and neither term nor commit goes back: `SimulatedCluster`, after every turn.
+/// - What is said is durable: acknowledged entries and given votes on the member's own disk before the message leaves, and
+///   whatever a client or a watch is told on the disks of a quorum: `DurableLog`, which reads the disks.
+/// - Reads are linearizable, revisions never go back: `RevisionChecker` and `LinearizabilityChecker` on what clients saw.
+/// - Watches are ordered, unique, whole and resumable across members: `WatchChecker`; and tell everything in the end.
+/// - All members hold the same: `HashKV` at the end.
+/// - Once everything works, each member carries out a put, and all catch up, within 15 s.
+/// - The same seed gives the same trace: compared by the tests.
 public struct MemberSimulation {
     /// What can happen, and how much of it.
     public struct Options: Sendable, Hashable {
@@ -17,6 +31,10 @@ public struct MemberSimulation {
         public var chaos: Duration = .seconds(20)
         /// Whether members sync their logs. Without it the simulation must fail: that is how it is known to look.
         public var syncs = true
+        #if QUORATE_PLANTED_BUGS
+            /// A mistake that all members make.
+            public var bug: PlantedBug?
+        #endif
 
         public init(seed: UInt64) {
             self.seed = seed
@@ -36,17 +54,21 @@ public struct MemberSimulation {
         public var requests = 0
         public var acknowledged = 0
         public var crashes = 0
+        /// How often a member ended because its disk was full, or a sync failed.
+        public var diskFailures = 0
         public var snapshotsSent = 0
         public var leaders = 0
         public var revision: Int64 = 0
+        /// How long the cluster ran by its own clocks.
+        public var virtual = Duration.zero
         /// Histories whose check was given up.
         public var undecided = 0
 
         public var description: String {
             let found = self.violations.isEmpty ? "ok" : self.violations.joined(separator: "\n  ")
             return "seed \(self.seed): \(self.members) members, \(self.requests) requests (\(self.acknowledged) acknowledged), "
-                + "\(self.leaders) leaders, \(self.crashes) crashes, \(self.snapshotsSent) snapshots sent, revision "
-                + "\(self.revision), trace \(String(self.trace, radix: 16)): \(found)"
+                + "\(self.leaders) leaders, \(self.crashes) crashes, \(self.diskFailures) disk failures, \(self.snapshotsSent) "
+                + "snapshots sent, revision \(self.revision), trace \(String(self.trace, radix: 16)): \(found)"
         }
     }
 
@@ -87,7 +109,9 @@ public struct MemberSimulation {
         if report.violations.isEmpty { self.clients.check(self.cluster, &report) }
         (report.requests, report.acknowledged) = (self.clients.requests, self.clients.acknowledged)
         (report.crashes, report.snapshotsSent) = (self.cluster.crashes, self.cluster.snapshotsSent)
+        report.diskFailures = self.cluster.diskFailures
         (report.leaders, report.trace) = (self.cluster.leaders.count, self.cluster.trace.value)
+        report.virtual = self.cluster.now
         return report
     }
 }

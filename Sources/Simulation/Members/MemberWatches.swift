@@ -10,6 +10,8 @@ struct MemberWatches {
         var member: Int
         var history: WatchHistory
         var until: Duration
+        /// The run of the member that it is open at.
+        var run: UInt64
     }
 
     private var random: SeededRandom
@@ -46,7 +48,9 @@ struct MemberWatches {
             prevKv: self.random.chance(0.5), fragment: self.random.chance(0.5))
         member.events += [.watchOpened(stream), .watch(stream, .create(request))]
         let until = cluster.now + .milliseconds(Int.random(in: 200...4000, using: &self.random))
-        self.open = Watch(stream: stream, member: member.number, history: WatchHistory(request), until: until)
+        self.open = Watch(
+            stream: stream, member: member.number, history: WatchHistory(request), until: until,
+            run: member.starts)
     }
 
     private mutating func close() {
@@ -73,12 +77,20 @@ struct MemberWatches {
 
     /// Opens a watch of everything from the beginning.
     mutating func readAll(on member: SimulatedMember) {
-        self.close()
         self.next += 1
         let stream = StreamID(raw: self.next)
         let request = WatchCreateRequest(key: [0], rangeEnd: [0], startRevision: 1)
         member.events += [.watchOpened(stream), .watch(stream, .create(request))]
         self.all = (stream, [])
+    }
+
+    /// What the watch that is still open was not told of, though everything works: the revision of the last event, or nil.
+    mutating func closeLast(_ cluster: SimulatedCluster) -> Int64? {
+        defer { self.close() }
+        guard let open, cluster.members[open.member].starts == open.run, open.history.responses.contains(where: { $0.created })
+        else { return nil }
+        let last = self.allEvents.last { $0.kv.key.first == UInt8(ascii: "k") }?.kv.modRevision ?? 0
+        return self.lastSeen < last ? last : nil
     }
 
     func hasReadAll(_ member: SimulatedMember) -> Bool {

@@ -14,6 +14,8 @@ struct SimulatedCluster {
     private(set) var trace = Trace()
     private(set) var violations: [String] = []
     private(set) var crashes = 0
+    /// How often a member ended because its disk failed it.
+    private(set) var diskFailures = 0
     private(set) var snapshotsSent = 0
     /// Who led each term.
     private(set) var leaders: [UInt64: UInt64] = [:]
@@ -39,6 +41,9 @@ struct SimulatedCluster {
             configuration.snapshotCount = snapshotCount
             configuration.snapshotCatchUpEntries = catchUp
             configuration.segmentBytes = 32 << 10
+            #if QUORATE_PLANTED_BUGS
+                configuration.bug = options.bug
+            #endif
             configuration.initialAdvertisePeerURLs = ["http://\(names[number]):2380"]
             configuration.advertiseClientURLs = ["http://\(names[number]):2379"]
             configuration.initialCluster = names.map { .init(name: $0, peerURLs: ["http://\($0):2380"]) }
@@ -107,22 +112,41 @@ struct SimulatedCluster {
 
     private mutating func turn(_ member: SimulatedMember) {
         var sent: [RaftMessage] = []
+        var broken: RaftMessage?
         do throws(MemberError) {
-            guard let effects = try member.turn(at: self.now, { sent += $0 }) else { return }
+            guard
+                let effects = try member.turn(
+                    at: self.now,
+                    { messages in
+                        broken = broken ?? messages.first { !member.hasDurable($0) }
+                        sent += messages
+                    })
+            else { return }
             self.take(effects, of: member)
         } catch {
             // What was sent before the disk failed is on its way.
             if member.disk.isStopped {
                 self.crash(member, until: self.now + .milliseconds(.random(in: 50...1500, using: &self.random)))
+            } else if member.diskFails {
+                self.diskFailures += 1
+                self.trace.note(5, UInt64(member.number))
+                member.end(until: self.now + .milliseconds(.random(in: 50...1500, using: &self.random)))
+                self.network.forget(member.number)
             } else {
                 self.violate("member \(member.number) had to stop: \(error)")
             }
+        }
+        if let broken {
+            self.violate(
+                "member \(member.number) said what is not durable on its disk: \(broken.kind), term \(broken.term), "
+                    + "index \(broken.index)")
         }
         for message in sent { self.send(message, from: member.number) }
         self.watchOver(member)
     }
 
     private mutating func take(_ effects: MemberCore<Int>.Effects, of member: SimulatedMember) {
+        if !effects.answers.isEmpty || !effects.watches.isEmpty { self.checkDurability(of: member) }
         for (call, answer) in effects.answers {
             self.answers.append((member.number, call, answer))
             self.trace.note(3, UInt64(call), answer.traceWord)
@@ -134,6 +158,22 @@ struct SimulatedCluster {
             if !self.network.send(transfer.message, from: member.number, to: to, at: self.now, database: bytes) {
                 self.tell(member.number, .snapshotSent(transfer.message.to, succeeded: false))
             }
+        }
+    }
+
+    /// Whatever a member tells its clients, it has applied; and what is applied must be durable on a quorum, even should all
+    /// machines lose power now.
+    private mutating func checkDurability(of member: SimulatedMember) {
+        let told = member.withCore { core in (core.store.appliedIndex, core.store.appliedTerm, core.store.confState) }
+        guard let (index, term, members) = told else { return }
+        guard index > 0 else { return }
+        let holders = members.voters.filter { id in
+            guard let place = self.place(of: id) else { return false }
+            return self.members[place].durableLog().holds(index, term: term)
+        }
+        if holders.count < members.voters.count / 2 + 1 {
+            self.violate(
+                "member \(member.number) answers with entry \(index) of term \(term), durable on \(holders.count) only")
         }
     }
 
@@ -167,7 +207,7 @@ struct SimulatedCluster {
         self.network.mend()
         for member in self.members {
             member.pausedUntil = .zero
-            member.disk.stop(after: .max)
+            member.mendDisk()
             if !member.isUp { member.restartAt = self.now }
         }
     }

@@ -16,13 +16,16 @@ final class SimulatedMember {
     var pausedUntil: Duration = .zero
     /// When a crashed one comes back.
     var restartAt: Duration?
-    private var starts: UInt64 = 0
+    private(set) var durable: DurableLog
+    /// How often it was started.
+    private(set) var starts: UInt64 = 0
     private var seed: UInt64
     private let syncs: Bool
 
     init(_ number: Int, _ configuration: MemberConfiguration, seed: UInt64, syncs: Bool) {
         (self.number, self.configuration, self.seed, self.syncs) = (number, configuration, seed, syncs)
         self.disk = SimulatedDisk(seed: seed)
+        self.durable = DurableLog(configuration.dataDirectory + "/member/wal", known: configuration.initialCluster.count)
         if !syncs { self.disk.ignoreSyncs() }
     }
 
@@ -32,6 +35,8 @@ final class SimulatedMember {
         self.starts += 1
         self.restartAt = nil
         self.events = []
+        let known = self.configuration.initialCluster.count
+        self.durable = DurableLog(self.configuration.dataDirectory + "/member/wal", known: known)
         let circumstances = MemberParts.Circumstances(
             seed: self.seed &+ self.starts &* 7919, firstRequestID: self.starts << 32, uptime: now)
         let parts = try MemberParts.open(self.configuration, disk: self.disk, circumstances)
@@ -45,8 +50,40 @@ final class SimulatedMember {
         self.core = nil
         self.events = []
         self.disk = self.disk.afterCrash(kind)
+        self.diskFails = false
         if !self.syncs { self.disk.ignoreSyncs() }
         self.restartAt = restart
+    }
+
+    /// Whether its disk was made to fail; whatever it does about that, it must not go on.
+    private(set) var diskFails = false
+
+    /// Makes the disk's syncs fail from the next one on.
+    func failSyncs() {
+        self.disk.failSyncs(from: self.disk.operationCount + 1)
+        self.diskFails = true
+    }
+
+    /// Leaves the disk room for so many bytes.
+    func fillDisk(but bytes: Int64) {
+        self.disk.setCapacity(self.disk.usedBytes + bytes)
+        self.diskFails = true
+    }
+
+    /// The process has ended, as it must when its disk fails. The machine goes on, and so does what it has cached of files; the
+    /// disk is mended before the next start.
+    func end(until restart: Duration) {
+        self.core = nil
+        self.events = []
+        self.mendDisk()
+        self.restartAt = restart
+    }
+
+    func mendDisk() {
+        self.disk.failSyncs(from: .max)
+        self.disk.setCapacity(.max)
+        self.disk.stop(after: .max)
+        self.diskFails = false
     }
 
     func turn(
@@ -56,6 +93,27 @@ final class SimulatedMember {
         var events: [MemberCore<Int>.Event] = []
         swap(&events, &self.events)
         return try self.core!.turn(events, uptime: now, now: Timestamp(seconds: 1_800_000_000) + now, send: send)
+    }
+
+    /// What its disk would hold of its log had it lost power now.
+    func durableLog() -> DurableLog {
+        self.durable.catchUp(self.disk)
+        return self.durable
+    }
+
+    /// Whether what a message says of this member is durable: entries it acknowledges, a vote it gives.
+    func hasDurable(_ message: RaftMessage) -> Bool {
+        guard !message.reject else { return true }
+        switch message.kind {
+        case .appendResponse:
+            let log = self.durableLog()
+            // A later term's leader may have replaced the entry at once: what it had replaced can never be committed.
+            return log.holds(message.index) || log.state.term > message.term
+        case .voteResponse:
+            let state = self.durableLog().state
+            return state.term > message.term || state.term == message.term && state.vote == message.to
+        default: return true
+        }
     }
 
     /// Lets a leader's database come in whole, as the transport does before it hands the message on.
