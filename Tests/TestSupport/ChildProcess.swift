@@ -83,7 +83,8 @@ public enum Command {
         return Output(status: status, text: directory.read("output"))
     }
 
-    static func runAndWait(_ path: String, _ arguments: [String]) throws -> Output {
+    /// The same, in the place where it is called.
+    public static func runAndWait(_ path: String, _ arguments: [String]) throws -> Output {
         let directory = try TemporaryDirectory()
         let child = try ChildProcess(path, arguments, output: directory.path + "/output")
         while child.status == nil { usleep(1000) }

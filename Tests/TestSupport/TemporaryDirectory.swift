@@ -24,7 +24,8 @@ public final class TemporaryDirectory: Sendable {
         Self.readText("\(self.path)/\(name)")
     }
 
-    static func readText(_ path: String) -> String {
+    /// A file's text, or nothing when there is no such file.
+    public static func readText(_ path: String) -> String {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return "" }
         defer { close(file) }
