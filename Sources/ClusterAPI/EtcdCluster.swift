@@ -40,11 +40,17 @@ public struct Engine: Sendable, Hashable {
         case etcd = "Etcd"
     }
 
-    public var type: Kind = .etcd
-    /// The etcd API and disk level to keep: `3.4`, `3.5`, or an exact `3.5.1`.
+    /// Nil in a spec that does not say: a new cluster's is then ``standard``, and that of one that exists stays as it is.
+    public var type: Kind?
+    /// The etcd API and disk level to keep: `3.4`, `3.5`, or an exact `3.5.1`. The native engine's is 3.5.
     public var version = "3.5"
     /// Where to look for the engine's programs before `PATH`.
     public var binaryDirectory: String?
+
+    /// What clusters are made with that ask for no engine.
+    public static let standard = Kind.etcd
+
+    public var kind: Kind { self.type ?? Self.standard }
 
     public init() {}
 }

@@ -53,6 +53,9 @@ public struct MemberStatus: Sendable, Hashable {
     /// `Leader`, `Follower`, `Learner`, or empty when unknown.
     public var role = ""
     public var state: MemberState = .starting
+    /// `Etcd` or `Native`, by its process; empty until known.
+    public var engine = ""
+    /// The release of etcd that it says it is.
     public var version = ""
     /// Bytes of the database file, and of it in use.
     public var dbSize: Int64 = 0

@@ -12,6 +12,8 @@ public protocol AdmittedResource: Resource, Documented, StoredObject, Hashable {
     var status: Status { get set }
     init(metadata: ObjectMeta, spec: Spec)
 
+    /// Fills in what the owner left to the controller.
+    mutating func complete(from existing: Self?)
     /// What must be done before the resource goes, by those who do it.
     static var finalizers: [String] { get }
     /// Changes of the spec that can never be carried out, as complaints.
@@ -43,6 +45,7 @@ public enum Admission {
     /// What the server fills in is filled in, whatever the owner wrote there.
     public static func create<Object: AdmittedResource>(_ desired: Object, now: Timestamp, uid: String) -> Object {
         var object = Object(metadata: desired.metadata, spec: desired.spec)
+        object.complete(from: nil)
         object.metadata.uid = uid
         object.metadata.resourceVersion = ""
         object.metadata.generation = 1
@@ -58,6 +61,8 @@ public enum Admission {
         _ existing: Object, with desired: Object
     ) throws(AdmissionError) -> Object {
         try self.checkPreconditions(desired.metadata, against: existing.metadata)
+        var desired = desired
+        desired.complete(from: existing)
         let refusals = existing.spec == desired.spec ? [] : Object.refusals(changing: existing, to: desired)
         if !refusals.isEmpty { throw .invalid(SpecErrors(errors: refusals)) }
         var object = existing
@@ -112,6 +117,10 @@ public enum Admission {
     }
 }
 
+extension AdmittedResource {
+    public mutating func complete(from existing: Self?) {}
+}
+
 /// Why a change is not admitted.
 public enum AdmissionError: Error, Hashable, CustomStringConvertible {
     /// It was made for another state of the object.
@@ -129,12 +138,18 @@ public enum AdmissionError: Error, Hashable, CustomStringConvertible {
 extension EtcdCluster: AdmittedResource {
     public static var finalizers: [String] { [Admission.membersFinalizer] }
 
+    public mutating func complete(from existing: EtcdCluster?) {
+        self.spec.engine.complete(from: existing?.spec.engine)
+    }
+
     public static func refusals(changing old: EtcdCluster, to new: EtcdCluster) -> [SpecError] {
         // Members are found where they were put: elsewhere the cluster would look as if all its data were lost.
         guard old.status.clusterID != nil || !old.status.members.isEmpty else { return [] }
         let why = "cannot be changed once the cluster has members"
         var errors: [SpecError] = []
-        if old.spec.engine.type != new.spec.engine.type { errors.append(.init("spec.engine.type", why)) }
+        if old.spec.engine != new.spec.engine, let refusal = new.spec.engine.downgrade(of: old.status.members) {
+            errors.append(.init("spec.engine.version", refusal))
+        }
         let (before, after) = (old.spec.runtime.process, new.spec.runtime.process)
         if before.dataDirectory != after.dataDirectory { errors.append(.init("spec.runtime.process.dataDirectory", why)) }
         if before.host != after.host { errors.append(.init("spec.runtime.process.host", why)) }

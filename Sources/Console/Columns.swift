@@ -46,7 +46,7 @@ extension EtcdCluster: ServedResource {
             },
             Column("Age") { cluster, now in age(cluster.metadata.creationTimestamp, now) },
             Column("Engine", isWide: true) { cluster, _ in
-                .string("\(cluster.spec.engine.type.rawValue) \(cluster.spec.engine.version)")
+                .string(cluster.engineWords)
             },
             Column("Cluster ID", isWide: true) { cluster, _ in dash(cluster.status.clusterID) },
             Column("Endpoints", isWide: true) { cluster, _ in

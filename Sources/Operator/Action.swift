@@ -10,6 +10,9 @@ public enum Action: Sendable, Hashable {
     case start(members: [MemberStart])
     /// Ends members' processes in an orderly way, then by force.
     case stop(members: [String], grace: Duration)
+    /// Ends a running member's process and starts it again on its data, once there is a program for its engine.
+    /// - Parameter changes: What is different then: `as Native 3.5`, `with new options`.
+    case restart(member: MemberStart, changes: String, grace: Duration)
     /// Moves a stopped member's data and place aside.
     case retire(member: String, label: String)
     case addLearner(member: String, peerURL: String, via: [String])
@@ -39,6 +42,7 @@ public enum Action: Sendable, Hashable {
         case .provision: "Provision"
         case .start: "Start"
         case .stop: "Stop"
+        case .restart: "Restart"
         case .retire: "Retire"
         case .addLearner: "AddLearner"
         case .promote: "Promote"
@@ -72,6 +76,7 @@ public enum Action: Sendable, Hashable {
         case .provision(let members): "Provision \(members.joined(separator: ", "))"
         case .start(let members): "Start \(members.map(\.name).joined(separator: ", "))"
         case .stop(let members, _): "Stop \(members.joined(separator: ", "))"
+        case .restart(let member, let changes, _): "Restart \(member.name) \(changes)"
         case .retire(let member, _): "MoveAside \(member)"
         case .addLearner(let member, _, _): "AddLearner \(member)"
         case .promote(let member, _, _): "Promote \(member)"
@@ -94,10 +99,12 @@ public enum Action: Sendable, Hashable {
 public struct MemberStart: Sendable, Hashable {
     public var name: String
     public var options: StartOptions
+    public var engine: EngineChoice
 
-    public init(name: String, options: StartOptions) {
+    public init(name: String, options: StartOptions, engine: EngineChoice) {
         self.name = name
         self.options = options
+        self.engine = engine
     }
 }
 

@@ -142,6 +142,7 @@ public final class ClusterReconciler: Sendable {
             for member in members {
                 memory.restarts[member.name] = .init(count: (memory.restarts[member.name]?.count ?? 0) + 1, last: now)
             }
+        case (.restart(let member, _, _), _): memory.restarts[member.name] = .init(count: 1, last: now)
         case (.compact(let revision, _), _): memory.compaction = .init(time: now, revision: revision)
         case (.defragment(let member, _), _): memory.defragmented[member] = now
         case (.verifySnapshot(let uri), .snapshot(let manifest)): memory.verified[uri] = manifest

@@ -76,7 +76,7 @@ extension Action {
         case .provision, .addLearner, .takeSnapshot, .verifySnapshot, .resolveTarget, .disarmNoSpace, .forget, .promote: .none
         case .start, .compact, .removeMember, .restore: .none
         case .moveLeader: .leaderChange
-        case .stop, .defragment: .memberRestart
+        case .stop, .restart, .defragment: .memberRestart
         case .retire: .dataMove
         case .removeSnapshot, .deleteData: .dataLoss
         }

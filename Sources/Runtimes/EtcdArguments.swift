@@ -1,5 +1,6 @@
-/// The command line that a member runs with. All of these flags are in etcd 3.4 and 3.5 alike.
-func etcdArguments(_ place: MemberPlace, _ options: StartOptions) -> [String] {
+/// The command line that a member runs with. All of these flags are in etcd 3.4 and 3.5 alike, and `quorate member` takes
+/// them too.
+func etcdArguments(_ place: MemberPlace, _ options: StartOptions, _ type: EngineType = .etcd) -> [String] {
     let flags: [(name: String, value: String)] = [
         ("name", place.name),
         ("data-dir", place.dataDirectory),
@@ -14,12 +15,11 @@ func etcdArguments(_ place: MemberPlace, _ options: StartOptions) -> [String] {
         ("heartbeat-interval", milliseconds(options.tuning.heartbeatInterval)),
         ("election-timeout", milliseconds(options.tuning.electionTimeout)),
         ("snapshot-count", String(options.tuning.snapshotCount)),
-        // 3.4 would otherwise write its old format, and to the journal where there is one.
-        ("logger", "zap"),
-        ("log-outputs", "stderr"),
         ("log-level", "info"),
     ]
-    return flags.flatMap { ["--" + $0.name, $0.value] } + ["--strict-reconfig-check=true"]
+    // 3.4 would otherwise write its old format, and to the journal where there is one.
+    let log = type == .etcd ? [("logger", "zap"), ("log-outputs", "stderr")] : []
+    return (flags + log).flatMap { ["--" + $0.name, $0.value] } + ["--strict-reconfig-check=true"]
 }
 
 extension MemberTuning {
@@ -38,17 +38,18 @@ extension MemberTuning {
     }
 }
 
-/// What a member inherits: nothing that would set options of etcd behind the spec's back, or make it speak to the service
-/// manager in the controller's name.
+/// What a member inherits: nothing that is meant for the controller, would set options of etcd behind the spec's back, or
+/// make it speak to the service manager in the controller's name.
 func memberEnvironment(_ environment: [String: String], engine: Engine) -> [String: String] {
     let manager: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "INVOCATION_ID",
         "JOURNAL_STREAM", "MAINPID", "MANAGERPID",
     ]
-    var clean = environment.filter { !$0.key.hasPrefix("ETCD_") && !manager.contains($0.key) }
+    let prefixes = ["ETCD_", "QUORATE_"]
+    var clean = environment.filter { (name, _) in !prefixes.contains { name.hasPrefix($0) } && !manager.contains(name) }
     #if arch(arm64)
         // etcd refuses to start there before 3.5 without it.
-        if !engine.isAtLeast(3, 5) { clean["ETCD_UNSUPPORTED_ARCH"] = "arm64" }
+        if engine.type == .etcd, !engine.isAtLeast(3, 5) { clean["ETCD_UNSUPPORTED_ARCH"] = "arm64" }
     #endif
     return clean
 }

@@ -57,7 +57,9 @@ struct MemberLog: Sendable {
         // The first line of a window is cut where the window begins in the middle of it.
         for line in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(info.size > window ? 1 : 0).reversed() {
             guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
-                words.append(String(decoding: line.prefix(500), as: UTF8.self))
+                let text = String(decoding: line.prefix(500), as: UTF8.self)
+                // A trap of the native engine: what follows it is a trace, which says less.
+                words = text.contains("Fatal error: ") ? [text] : words + [text]
                 continue
             }
             if parsed.caller == Self.caller { break }

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import Glibc
 public import Platform
 
-/// Members as etcd processes of this machine.
+/// Members as processes of this machine: etcd's, or `quorate member`.
 ///
 /// Each member has a directory below the cluster's: `place.json` says what it was given, `data` is etcd's, `etcd.log` its
 /// log. What was moved aside is in `removed`. Processes are started in a session of their own and outlive the controller.
@@ -26,6 +26,8 @@ public actor ProcessRuntime: Runtime {
         public var startWatch: Duration = .milliseconds(100)
         /// What members inherit, and where `PATH` is looked up.
         public var environment: [String: String] = ProcessInfo.processInfo.environment
+        /// The `quorate` that native members run; nil for the one that this process runs.
+        public var nativeProgram: String?
 
         public init() {}
     }
@@ -38,6 +40,8 @@ public actor ProcessRuntime: Runtime {
     let disk: any Disk
     let clock: any WallClock
     let environment: [String: String]
+    /// Absolute.
+    let nativeProgram: String?
     let registry: PortRegistry
     let table = ProcessTable()
     private let settings: Settings
@@ -63,6 +67,7 @@ public actor ProcessRuntime: Runtime {
         self.settings = settings
         self.thread = thread
         self.environment = settings.environment
+        self.nativeProgram = settings.nativeProgram ?? executable()
         self.registry = PortRegistry(
             directory: settings.portDirectory ?? PortRegistry.defaultDirectory(settings.environment), range: settings.ports,
             disk: disk)
@@ -105,7 +110,7 @@ public actor ProcessRuntime: Runtime {
         return MemberProcess(
             place: record.place(in: directory), pid: process?.pid, startedAt: process.map { self.table.startTime(of: $0) },
             data: data, lastWords: process == nil && !record.stopped ? self.lastWords(of: directory) : nil,
-            tuning: process.flatMap { self.table.tuning(of: $0) },
+            tuning: process.flatMap { self.table.tuning(of: $0) }, engine: process?.engine,
             // Of data that is gone nothing is said any more.
             origin: data == .present ? record.originReport : nil)
     }
@@ -177,7 +182,7 @@ public actor ProcessRuntime: Runtime {
 
         let place = record.place(in: directory)
         let command = Command(
-            program: engine.path, arguments: etcdArguments(place, options),
+            program: engine.path, arguments: engine.subcommand + etcdArguments(place, options, engine.type),
             environment: memberEnvironment(self.environment, engine: engine), directory: directory.path,
             output: .file(directory.log))
         let words = ([engine.path] + command.arguments).joined(separator: " ")
@@ -192,7 +197,8 @@ public actor ProcessRuntime: Runtime {
         try await self.settle(directory)
         if self.children[pid] != nil, try self.processes(on: [directory.data]).isEmpty {
             try ProcessHandle(pid)?.signal(SIGKILL)
-            throw RuntimeError(.startFailed, "\(engine.path) runs, but not under the name etcd: it could not be found again")
+            throw RuntimeError(
+                .startFailed, "\(engine.path) runs, but not under the name \(engine.type.program): it could not be found again")
         }
         try onDisk { () throws(DiskError) in try lock.close() }
         return try await self.watchStart(in: directory, hadData: data == .present)

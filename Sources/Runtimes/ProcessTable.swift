@@ -7,12 +7,14 @@ struct ProcessIdentity: Hashable, Sendable {
     var pid: Int32
     /// Clock ticks after the machine's start: field 22 of `/proc/PID/stat` (proc(5)).
     var startTicks: UInt64
+    var engine: EngineType
 }
 
 /// What runs on this machine, read from `/proc` each time.
 ///
-/// A member's process is known by its program's name, `etcd`, and by the data directory on its command line, so that it is
-/// found whoever started it, and whether or not anything about it was ever written down.
+/// A member's process is known by its program's name, `etcd`, or `quorate` with `member` after it, and by the data directory
+/// on its command line, so that it is found whoever started it, whether or not anything about it was ever written down, and
+/// whatever became of the program's file since.
 struct ProcessTable: Sendable {
     /// When the machine started. Read once, as the kernel computes it from a clock that is being adjusted.
     private let bootTime: Int64
@@ -31,20 +33,20 @@ struct ProcessTable: Sendable {
         let names = try onDisk { () throws(DiskError) in try RealDisk().list("/proc") }
         var found: [String: [ProcessIdentity]] = [:]
         for pid in names.compactMap({ Int32($0) }).sorted() {
-            guard let directory = try Self.dataDirectory(of: pid), directories.contains(directory),
-                let identity = try self.running(pid, on: directory)
+            guard let member = try Self.member(pid), directories.contains(member.directory),
+                let identity = try self.running(pid, on: member.directory)
             else { continue }
-            found[directory, default: []].append(identity)
+            found[member.directory, default: []].append(identity)
         }
         return found
     }
 
     /// The process of that number, when it is a member on that data directory, and no zombie.
     func running(_ pid: Int32, on directory: String) throws(RuntimeError) -> ProcessIdentity? {
-        guard let before = try Self.startTicks(of: pid), try Self.dataDirectory(of: pid) == directory,
+        guard let before = try Self.startTicks(of: pid), let member = try Self.member(pid), member.directory == directory,
             try Self.startTicks(of: pid) == before
         else { return nil }
-        return ProcessIdentity(pid: pid, startTicks: before)
+        return ProcessIdentity(pid: pid, startTicks: before, engine: member.engine)
     }
 
     /// What a member's process was started with.
@@ -70,17 +72,20 @@ struct ProcessTable: Sendable {
         return UInt64(String(decoding: fields[19], as: UTF8.self))
     }
 
-    /// The value of `--data-dir` on the command line of an `etcd`.
-    private static func dataDirectory(of pid: Int32) throws(RuntimeError) -> String? {
+    /// What a command line says: that it is a member's, and the value of its `--data-dir`.
+    private static func member(_ pid: Int32) throws(RuntimeError) -> (engine: EngineType, directory: String)? {
         let arguments = try readFile("/proc/\(pid)/cmdline").split(separator: 0, omittingEmptySubsequences: false)
-        guard let program = arguments.first,
-            program.split(separator: UInt8(ascii: "/")).last?.elementsEqual("etcd".utf8) == true
-        else { return nil }
+        let program = arguments.first?.split(separator: UInt8(ascii: "/")).last ?? []
+        let engine = EngineType.allCases.first { program.elementsEqual($0.program.utf8) }
+        guard let engine else { return nil }
+        if engine == .native, arguments.count < 2 || !arguments[1].elementsEqual("member".utf8) { return nil }
         let flag = Array("--data-dir".utf8)
         for (index, argument) in arguments.enumerated() where argument.starts(with: flag) {
             let rest = argument.dropFirst(flag.count)
-            if rest.isEmpty, index + 1 < arguments.count { return String(decoding: arguments[index + 1], as: UTF8.self) }
-            if rest.first == UInt8(ascii: "=") { return String(decoding: rest.dropFirst(), as: UTF8.self) }
+            if rest.isEmpty, index + 1 < arguments.count {
+                return (engine, String(decoding: arguments[index + 1], as: UTF8.self))
+            }
+            if rest.first == UInt8(ascii: "=") { return (engine, String(decoding: rest.dropFirst(), as: UTF8.self)) }
         }
         return nil
     }

@@ -5,6 +5,9 @@ public import Platform
 ///
 /// Every call is idempotent: asking for what is already so changes nothing and succeeds.
 public protocol Runtime: Sendable {
+    /// Fails as a start would where the machine has no program for the cluster's engine. Starts nothing.
+    func checkEngine(of cluster: ClusterPlace) async throws(RuntimeError)
+
     /// The members that have a place in this cluster, sorted by name.
     func members(of cluster: ClusterPlace) async throws(RuntimeError) -> [MemberProcess]
 
@@ -66,15 +69,23 @@ public struct ClusterPlace: Sendable, Hashable {
     }
 }
 
+/// What kind of program runs a member.
+public enum EngineType: String, Sendable, Hashable, CaseIterable {
+    /// etcd's own.
+    case etcd = "Etcd"
+    /// `quorate member`.
+    case native = "Native"
+}
+
 /// Which programs run the members.
 public struct EngineChoice: Sendable, Hashable {
-    /// `Etcd`; `Native` is refused until there is one.
-    public var type: String
+    public var type: EngineType
     /// `3.4`, `3.5`, or an exact `3.5.1`.
     public var version: String
+    /// Where they are looked for first.
     public var binaryDirectory: String?
 
-    public init(type: String, version: String, binaryDirectory: String?) {
+    public init(type: EngineType, version: String, binaryDirectory: String?) {
         self.type = type
         self.version = version
         self.binaryDirectory = binaryDirectory
@@ -109,12 +120,14 @@ public struct MemberProcess: Sendable, Hashable {
     public var lastWords: String?
     /// What it was started with, as its command line says; nil when it does not run or that cannot be told.
     public var tuning: MemberTuning?
+    /// What kind of program runs it; nil when it does not run.
+    public var engine: EngineType?
     /// What was said of its data when that was written by other means than its own; see ``Runtime/fill(_:of:from:write:)``.
     public var origin: String?
 
     public init(
         place: MemberPlace, pid: Int32?, startedAt: Timestamp?, data: DataState, lastWords: String? = nil,
-        tuning: MemberTuning? = nil, origin: String? = nil
+        tuning: MemberTuning? = nil, engine: EngineType? = nil, origin: String? = nil
     ) {
         self.place = place
         self.pid = pid
@@ -122,6 +135,7 @@ public struct MemberProcess: Sendable, Hashable {
         self.data = data
         self.lastWords = lastWords
         self.tuning = tuning
+        self.engine = engine
         self.origin = origin
     }
 }

@@ -84,7 +84,8 @@ struct Maker {
     mutating func spec() -> EtcdClusterSpec {
         var spec = EtcdClusterSpec()
         spec.replicas = self.pick([1, 3, 8, 9])
-        spec.engine.version = self.pick(["3.4", "3.5", "3.5.1", "3.4.23"])
+        spec.engine.type = self.pick([nil, .etcd, .native])
+        if spec.engine.type != .native { spec.engine.version = self.pick(["3.4", "3.5", "3.5.1", "3.4.23"]) }
         spec.engine.binaryDirectory = self.maybe { $0.path() }
         spec.runtime.process.host = self.pick([
             "127.0.0.1", "::1", "localhost", "db-1.example.com", "fe80::1:2", "10.0.0.255",
@@ -151,6 +152,7 @@ struct Maker {
         member.role = self.text()
         member.state = self.pick(MemberState.allCases)
         member.version = self.text()
+        member.engine = self.pick(["Etcd", "Native"])
         member.dbSize = self.int()
         member.dbSizeInUse = self.int()
         member.raftIndex = self.int()

@@ -23,10 +23,11 @@ import YAML
         ("replica: 3", "5:3: spec.replica: unknown field; did you mean replicas?"),
         ("Replicas: 3", "5:3: spec.Replicas: unknown field; did you mean replicas?"),
         ("engine: Etcd", #"5:11: spec.engine: "Etcd": must be a mapping"#),
-        ("engine: {type: etcd}", #"5:18: spec.engine.type: "etcd": must be Etcd; did you mean Etcd?"#),
+        ("engine: {type: etcd}", #"5:18: spec.engine.type: "etcd": must be Native or Etcd; did you mean Etcd?"#),
         (
-            "engine: {type: Native}",
-            #"5:18: spec.engine.type: "Native": the native engine is not built yet; use type: Etcd"#
+            "engine: {type: Native, version: '3.4'}",
+            #"5:35: spec.engine.version: "3.4": the native engine keeps the API and disk of etcd 3.5: give version "3.5" or "#
+                + "none, or type: Etcd"
         ),
         ("engine: {version: 3.5}", #"5:21: spec.engine.version: 3.5: must be a string; write "3.5""#),
         (
@@ -259,7 +260,7 @@ import YAML
             metadata: {name: Orders}
             spec:
               replicas: 12
-              engine: {type: Native, version: 3.5}
+              engine: {type: Other, version: 3.5}
               backup:
                 schedule: "0 24 * * *"
                 retain: {keepLast: 3}
@@ -277,7 +278,7 @@ import YAML
         #expect(
             reading.errors.map { "\($0.line):\($0.column) \($0.path)" } == [
                 "1:13 apiVersion", "3:18 metadata.name", "5:13 spec.replicas", "6:18 spec.engine.type",
-                "6:35 spec.engine.version",
+                "6:34 spec.engine.version",
                 "8:15 spec.backup.schedule", "9:5 spec.backup.retain", "19:13 spec.tls",
             ])
         // The document between them is whole, and is told as well; whoever applies a file looks at the errors first.

@@ -81,6 +81,35 @@ import Testing
         #expect(error?.description.contains("spec.runtime.process.dataDirectory") == true)
     }
 
+    @Test func anEngineThatIsLeftOutStays() throws {
+        var old = self.desired()
+        old.spec.engine.type = .etcd
+        let stored = try Admission.apply(existing: nil, desired: old, now: self.now, uid: "u1")
+        // Whatever new clusters are made with.
+        #expect(try Admission.apply(existing: stored, desired: self.desired(), now: self.now, uid: "u2") == stored)
+        var native = self.desired()
+        native.spec.engine.type = .native
+        let moved = try Admission.apply(existing: stored, desired: native, now: self.now, uid: "u2")
+        #expect(moved.spec.engine.type == .native && moved.metadata.generation == 2)
+        #expect(try Admission.apply(existing: moved, desired: self.desired(), now: self.now, uid: "u2") == moved)
+        #expect(try self.stored().spec.engine.type == Engine.standard)
+    }
+
+    @Test func whatANewerEtcdWroteIsNotGivenToAnOlder() throws {
+        var stored = try self.stored()
+        stored.status.clusterID = "abc"
+        stored.status.members = [MemberStatus(name: "orders-1"), MemberStatus(name: "orders-2")]
+        var older = self.desired()
+        (older.spec.engine.type, older.spec.engine.version) = (.etcd, "3.4")
+        // Nobody ran yet, or all ran what is asked for.
+        #expect(throws: Never.self) { try Admission.replace(stored, with: older) }
+        stored.status.members[1].version = "3.4.23"
+        #expect(throws: Never.self) { try Admission.replace(stored, with: older) }
+        stored.status.members[0].version = "3.5.1"
+        let error = #expect(throws: AdmissionError.self) { try Admission.replace(stored, with: older) }
+        #expect(error?.description.contains("spec.engine.version: etcd 3.4 cannot read what 3.5.1 wrote") == true)
+    }
+
     @Test func deletionWaitsForFinalizers() throws {
         var stored = try self.stored()
         guard case .mark(let marked) = Admission.delete(stored, now: self.now) else {

@@ -10,9 +10,9 @@ extension EndToEnd {
     struct ArchiveTests {
         @Test(
             "Every write reaches it, whoever leads, and whether the controller runs or not", .timeLimit(.minutes(3)),
-            arguments: EtcdVersion.enabled)
-        func archive(_ version: EtcdVersion) async throws {
-            try await Stage.play(version) { stage in
+            arguments: StageEngine.among(.etcd34, .native))
+        func archive(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 var spec = stage.spec()
                 spec.archive = "1s"
                 try stage.write(spec)
@@ -35,7 +35,7 @@ extension EndToEnd {
                 let end = try await Self.awaitsComplete(stage, cluster)
                 #expect(end.status.backup.recoveryWindow != nil)
                 try await Self.expectEntries(0..<900, stage)
-                if version == .v35 { try await Self.undoDeletion(stage, end) }
+                if engine != .etcd34 { try await Self.undoDeletion(stage, end) }
             }
         }
 

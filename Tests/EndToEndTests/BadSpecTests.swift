@@ -46,7 +46,7 @@ extension EndToEnd {
         @Test("Each mistake is told with its place, and the running cluster is left alone", .timeLimit(.minutes(3)))
         func mistakes() async throws {
             // The directory, not the file: it will be emptied too.
-            try await Stage.play(.v35, specs: ["specs"]) { stage in
+            try await Stage.play(.etcd35, specs: ["specs"]) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 let good = stage.spec().text

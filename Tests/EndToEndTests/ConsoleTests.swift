@@ -8,7 +8,7 @@ extension EndToEnd {
     struct ConsoleTests {
         @Test("Health, metrics, lists and watches", .timeLimit(.minutes(2)))
         func console() async throws {
-            try await Stage.play(.v35) { stage in
+            try await Stage.play(.native) { stage in
                 #expect(await stage.get("/healthz")?.status == 200)
                 #expect(await stage.get("/readyz")?.status == 200)
                 #expect(await stage.get("\(Stage.clusters)/orders")?.status == 404)

@@ -9,9 +9,9 @@ extension EndToEnd {
     @Suite("Created, scaled, lost and brought back")
     struct LifeTests {
         /// One life of a cluster, on each engine.
-        @Test("Created, snapshot, scaled, restored", .timeLimit(.minutes(4)), arguments: EtcdVersion.enabled)
-        func life(_ version: EtcdVersion) async throws {
-            try await Stage.play(version) { stage in
+        @Test("Created, snapshot, scaled, restored", .timeLimit(.minutes(4)), arguments: StageEngine.among(.etcd34, .native))
+        func life(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 var spec = stage.spec()
                 spec.schedule = "0 0 1 1 *"
                 try stage.write(spec)
@@ -70,7 +70,7 @@ extension EndToEnd {
         /// The engine's own tool reads the snapshot, and finds in it what the status says.
         static func expectAccepted(_ stage: Stage, _ artifact: SnapshotArtifact) async throws {
             let path = String(artifact.uri.dropFirst("file://".count))
-            let tool = stage.engine.version == .v34 ? stage.engine.etcdctl : stage.engine.etcdutl
+            let tool = stage.engine == .etcd34 ? stage.tools.etcdctl : stage.tools.etcdutl
             let output = try await Command.run(tool, ["snapshot", "status", path])
             #expect(output.status == 0, "\(output.text)")
             let fields = output.text.split(separator: ",").map(\.trimmed)

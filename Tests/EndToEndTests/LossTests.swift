@@ -6,9 +6,11 @@ internal import Testing
 extension EndToEnd {
     @Suite("Members lost", .enabled(if: EtcdVersion.v35.isEnabled))
     struct LossTests {
-        @Test("A member killed comes back; one without its data is replaced under a new id", .timeLimit(.minutes(3)))
-        func members() async throws {
-            try await Stage.play(.v35) { stage in
+        @Test(
+            "A member killed comes back; one without its data is replaced under a new id", .timeLimit(.minutes(3)),
+            arguments: StageEngine.among(.native))
+        func members(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 let writer = Writer(stage.connector, cluster.endpoints)
@@ -51,9 +53,9 @@ extension EndToEnd {
 
         @Test(
             "Two of three lost with their disks: the third's log has what no snapshot has", .timeLimit(.minutes(3)),
-            arguments: EtcdVersion.enabled)
-        func survivor(_ version: EtcdVersion) async throws {
-            try await Stage.play(version) { stage in
+            arguments: StageEngine.among(.etcd35, .native))
+        func survivor(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 let writer = Writer(stage.connector, cluster.endpoints)
@@ -89,9 +91,11 @@ extension EndToEnd {
             }
         }
 
-        @Test("All lost, and the controller killed at each step of the restore", .timeLimit(.minutes(3)))
-        func everything() async throws {
-            try await Stage.play(.v35) { stage in
+        @Test(
+            "All lost, and the controller killed at each step of the restore", .timeLimit(.minutes(3)),
+            arguments: StageEngine.among(.etcd35))
+        func everything(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 await Writer(stage.connector, cluster.endpoints).write(0..<300)

@@ -8,9 +8,11 @@ internal import YAML
 extension EndToEnd {
     @Suite("Everyday operations", .enabled(if: EtcdVersion.v35.isEnabled))
     struct OperationTests {
-        @Test("Snapshots by hand and their retention, pause and plan, delete and return", .timeLimit(.minutes(3)))
-        func everyday() async throws {
-            try await Stage.play(.v35) { stage in
+        @Test(
+            "Snapshots by hand and their retention, pause and plan, delete and return", .timeLimit(.minutes(3)),
+            arguments: StageEngine.among(.native))
+        func everyday(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 var spec = stage.spec()
                 spec.keepLast = 2
                 try stage.write(spec)

@@ -11,9 +11,11 @@ extension EndToEnd {
         /// 3 -> 5 -> 1 -> 3 by editing the file.
         private static let sizes = [5, 1, 3]
 
-        @Test("No acknowledged key is lost, and one change is in flight at a time", .timeLimit(.minutes(4)))
-        func underLoad() async throws {
-            try await Stage.play(.v35) { stage in
+        @Test(
+            "No acknowledged key is lost, and one change is in flight at a time", .timeLimit(.minutes(4)),
+            arguments: StageEngine.among(.native))
+        func underLoad(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 try await Self.load(stage, cluster) {
@@ -27,9 +29,11 @@ extension EndToEnd {
         }
 
         /// The controller is killed at each kind of step, and a new one takes up what it finds.
-        @Test("The controller killed midway, again and again", .timeLimit(.minutes(4)))
-        func controllerKilled() async throws {
-            try await Stage.play(.v35) { stage in
+        @Test(
+            "The controller killed midway, again and again", .timeLimit(.minutes(4)),
+            arguments: StageEngine.among(.etcd35))
+        func controllerKilled(_ engine: StageEngine) async throws {
+            try await Stage.play(engine) { stage in
                 try stage.write(stage.spec())
                 let cluster = try await stage.awaitsSettled(3)
                 try await Self.load(stage, cluster) {

@@ -12,7 +12,7 @@ extension EndToEnd {
         func takeover() async throws {
             let store = try await EtcdProcess.start(try EtcdBinary.find(.v35))
             let extra = ["--store", store.clientURL]
-            try await Stage.play(.v35, extra: extra) { stage in
+            try await Stage.play(.etcd35, extra: extra) { stage in
                 let other = try ControllerProcess("other", in: stage.path, specs: [Spec.path], extra: extra)
                 do {
                     try await other.startAndWait()

@@ -9,7 +9,9 @@ internal import YAML
 
 /// What one test plays on: a directory with a spec, a controller and the members that it starts.
 struct Stage: Sendable {
-    let engine: EtcdBinary
+    let engine: StageEngine
+    /// etcd's own tools for it.
+    let tools: EtcdBinary
     let directory: TemporaryDirectory
     let controller: ControllerProcess
     let connector: GRPCConnector
@@ -21,13 +23,13 @@ struct Stage: Sendable {
     ///   - specs: What the controller is given to read, below the stage's directory.
     ///   - starts: Whether the controller is there when the test begins.
     static func play(
-        _ version: EtcdVersion, specs: [String] = [Spec.path], extra: [String] = [], starts: Bool = true,
+        _ engine: StageEngine, specs: [String] = [Spec.path], extra: [String] = [], starts: Bool = true,
         _ body: (Stage) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         for name in ["run", "specs"] { try Files.makeDirectory("\(directory.path)/\(name)") }
         let stage = Stage(
-            engine: try EtcdBinary.find(version), directory: directory,
+            engine: engine, tools: try EtcdBinary.find(engine.version), directory: directory,
             controller: try ControllerProcess("controller", in: directory.path, specs: specs, extra: extra),
             connector: GRPCConnector())
         do {
@@ -59,7 +61,7 @@ struct Stage: Sendable {
     }
 
     func spec(replicas: Int = 3) -> Spec {
-        Spec(engine: self.engine, replicas: replicas)
+        Spec(engine: self.engine, tools: self.tools, replicas: replicas)
     }
 
     // MARK: Commands
@@ -70,7 +72,7 @@ struct Stage: Sendable {
 
     func etcdctl(_ endpoints: [String], _ arguments: String...) async throws -> String {
         let output = try await Command.run(
-            self.engine.etcdctl, ["--endpoints=\(endpoints.joined(separator: ","))"] + arguments)
+            self.tools.etcdctl, ["--endpoints=\(endpoints.joined(separator: ","))"] + arguments)
         guard output.status == 0 else { throw TestSupportError("etcdctl \(arguments): \(output.text)") }
         return output.text
     }
@@ -198,7 +200,8 @@ struct Spec: Sendable {
     /// Below the stage's directory.
     static let path = "specs/orders.yaml"
 
-    var engine: EtcdBinary
+    var engine: StageEngine
+    var tools: EtcdBinary
     var replicas = 3
     var keepLast = 10
     var schedule: String?
@@ -216,9 +219,9 @@ struct Spec: Sendable {
         spec:
           replicas: \(self.replicas)
           engine:
-            type: Etcd
+            type: \(self.engine == .native ? "Native" : "Etcd")
             version: "\(self.engine.version.rawValue)"
-            binaryDirectory: \(self.engine.directory)
+            \(self.engine == .native ? "" : "binaryDirectory: \(self.tools.directory)")
           backup:
             store: {directory: {path: ./backups/orders}}
             \(self.schedule.map { "schedule: \"\($0)\"" } ?? "suspend: false")

@@ -252,8 +252,8 @@ struct DecideTests {
         }
         let ended = play.run(until: isUpdated)
         #expect(ended)
-        #expect(play.actionNames == ["Stop", "Start", "Stop", "Start", "MoveLeader", "Stop", "Start"])
-        #expect(play.actions.last?.description == "Start \(leader)")
+        #expect(play.actionNames == ["Restart", "Restart", "MoveLeader", "Restart"])
+        #expect(play.actions.last?.description == "Restart \(leader) with new options")
     }
 
     @Test("The archive's lag and window are told, and each of its troubles once")

@@ -71,10 +71,10 @@ struct RenderingTests {
             orders: add orders-4 as a learner, then promote it (WaitCaughtUp, 12s)
             orders: Defragment orders-2 waits: a change of membership is in flight; until orders-4 is promoted
 
-            MEMBER     ROLE       STATE   VERSION   DB SIZE   IN USE   RAFT INDEX   ENDPOINT
-            orders-1   Leader     Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40001
-            orders-2   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40002
-            orders-3   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40003
+            MEMBER     ROLE       STATE   ENGINE       DB SIZE   IN USE   RAFT INDEX   ENDPOINT
+            orders-1   Leader     Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40001
+            orders-2   Follower   Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40002
+            orders-3   Follower   Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40003
             """)
     }
 
@@ -215,10 +215,10 @@ private let described = """
         until    orders-4 is promoted
 
     Members
-      MEMBER     ROLE       STATE   VERSION   DB SIZE   IN USE   RAFT INDEX   ENDPOINT                 ID                 PID
-      orders-1   Leader     Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40001   8e9e05c521646941   101
-      orders-2   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40002   8e9e05c521646942   102
-      orders-3   Follower   Ready   3.5.1     20 KiB    16 KiB   50123        http://127.0.0.1:40003   8e9e05c521646943   103
+      MEMBER     ROLE       STATE   ENGINE       DB SIZE   IN USE   RAFT INDEX   ENDPOINT                 ID                 PID
+      orders-1   Leader     Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40001   8e9e05c521646941   101
+      orders-2   Follower   Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40002   8e9e05c521646942   102
+      orders-3   Follower   Ready   Etcd 3.5.1   20 KiB    16 KiB   50123        http://127.0.0.1:40003   8e9e05c521646943   103
       orders-1: data in /srv/data/orders/orders-1
       orders-2: data in /srv/data/orders/orders-2
       orders-3: data in /srv/data/orders/orders-3

@@ -31,7 +31,7 @@ enum Samples {
         member.id = "8e9e05c52164694\(number)"
         member.role = role
         member.state = .ready
-        member.version = "3.5.1"
+        (member.engine, member.version) = ("Etcd", "3.5.1")
         member.dbSize = 20_480
         member.dbSizeInUse = 16_384
         member.raftIndex = 50_123

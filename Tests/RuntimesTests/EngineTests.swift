@@ -7,7 +7,7 @@ internal import Testing
 struct EngineTests {
     @Test("The program whose version is the wanted one is found, first where the spec says, then on PATH")
     func found() async throws {
-        for engine in TestEngine.allCases { try engine.require() }
+        for engine in [TestEngine.etcd34, .etcd35] { try engine.require() }
         try await Machine.run { machine in
             let (older, newer) = (TestEngine.etcd34, TestEngine.etcd35)
             let runtime = machine.runtime { $0.environment["PATH"] = "/nowhere:\(newer.directory):\(older.directory)" }
@@ -15,7 +15,7 @@ struct EngineTests {
                 ("3.4", nil, older.directory), ("3.5", nil, newer.directory), ("3.5", older.directory, newer.directory),
                 ("3.5.1", nil, newer.directory), ("3.4", newer.directory, older.directory),
             ] {
-                let choice = EngineChoice(type: "Etcd", version: version, binaryDirectory: binaries)
+                let choice = EngineChoice(type: .etcd, version: version, binaryDirectory: binaries)
                 let engine = try await runtime.engine(for: choice)
                 #expect(engine.path == path + "/etcd")
             }
@@ -37,7 +37,7 @@ struct EngineTests {
                 "": ["no etcd"], "3.50": ["no etcd 3.50"],
             ]
             for (version, words) in expected.sorted(by: { $0.key < $1.key }) {
-                let choice = EngineChoice(type: "Etcd", version: version, binaryDirectory: nil)
+                let choice = EngineChoice(type: .etcd, version: version, binaryDirectory: nil)
                 let error = await fails(.engineMissing) { try await runtime.engine(for: choice) }
                 for word in words { #expect("\(error as Any)".contains(word)) }
             }
@@ -50,7 +50,7 @@ struct EngineTests {
         try await Machine.run { machine in
             try machine.write(program, to: machine.root + "/bin/etcd")
             let runtime = machine.runtime { $0.environment["PATH"] = "" }
-            let choice = EngineChoice(type: "Etcd", version: "3.5", binaryDirectory: machine.root + "/bin")
+            let choice = EngineChoice(type: .etcd, version: "3.5", binaryDirectory: machine.root + "/bin")
             for isExecutable in [false, true] {
                 if isExecutable {
                     _ = try await runtime.run("/bin/chmod", ["+x", machine.root + "/bin/etcd"], timeLimit: .seconds(10))
@@ -61,12 +61,31 @@ struct EngineTests {
         }
     }
 
-    @Test("Other engine types are refused", arguments: ["Native", "Other"])
-    func types(_ type: String) async throws {
+    @Test("The native engine is quorate itself, or one that the spec names; its level is 3.5")
+    func native() async throws {
+        try TestEngine.native.require()
         try await Machine.run { machine in
-            let choice = EngineChoice(type: type, version: "3.5", binaryDirectory: nil)
-            let error = await fails(.engineMissing) { try await machine.runtime().engine(for: choice) }
-            #expect("\(error as Any)".contains("engine type \(type)"))
+            let program = TestEngine.native.directory + "/quorate"
+            var choice = TestEngine.native.choice
+            choice.binaryDirectory = nil
+            // This process is no quorate, and nothing on PATH counts.
+            let mine = machine.runtime { $0.environment["PATH"] = TestEngine.native.directory }
+            #expect(await mine.nativeProgram == executable())
+            await fails(.engineMissing) { try await mine.engine(for: choice) }
+
+            let runtime = machine.runtime { $0.nativeProgram = program }
+            let engine = try await runtime.engine(for: choice)
+            #expect(engine.path == program && engine.type == .native && engine.isAtLeast(3, 5) && !engine.isAtLeast(3, 6))
+            try await runtime.checkEngine(of: machine.cluster("c", choice))
+
+            choice.version = "3.4"
+            let error = await fails(.engineMissing) { try await runtime.engine(for: choice) }
+            #expect("\(error as Any)".contains("no native engine 3.4") && "\(error as Any)".contains("use version 3.5"))
+
+            let gone = machine.runtime { $0.nativeProgram = machine.root + "/gone/quorate" }
+            choice.version = "3.5"
+            let missing = await fails(.engineMissing) { try await gone.checkEngine(of: machine.cluster("c", choice)) }
+            #expect("\(missing as Any)".contains(machine.root + "/gone/quorate"))
         }
     }
 
@@ -84,7 +103,7 @@ struct EngineTests {
 
     @Test("Versions match by their parts")
     func versions() {
-        let engine = Engine(path: "/etcd", version: "3.5.10")
+        let engine = Engine(type: .etcd, path: "/etcd", version: "3.5.10")
         #expect(["3", "3.5", "3.5.10"].allSatisfy(engine.matches))
         #expect(!["", "3.5.1", "3.5.10.1", "3.6", "5"].contains(where: engine.matches))
         #expect(engine.isAtLeast(3, 5) && engine.isAtLeast(3, 4) && !engine.isAtLeast(3, 6) && !engine.isAtLeast(4, 0))

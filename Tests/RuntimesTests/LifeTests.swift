@@ -160,7 +160,7 @@ struct LifeTests {
             let error = await fails(.startFailed) {
                 try await runtime.start("a", of: cluster, with: options([place]))
             }
-            #expect(error?.message.contains("address already in use") == true, "\(error as Any)")
+            #expect(error?.message.lowercased().contains("address already in use") == true, "\(error as Any)")
             let ended = try await runtime.members(of: cluster)[0]
             #expect(ended.pid == nil && ended.lastWords?.contains("exited with code 1") == true)
             _ = listener.port
@@ -200,7 +200,7 @@ struct LifeTests {
                 var settings = ProcessRuntime.Settings()
                 settings.portDirectory = root + "/ports"
                 let runtime = ProcessRuntime(settings: settings)
-                let engine = EngineChoice(type: "Etcd", version: "3.4", binaryDirectory: choice)
+                let engine = EngineChoice(type: .etcd, version: "3.4", binaryDirectory: choice)
                 let cluster = ClusterPlace(name: "c", dataDirectory: root + "/c", host: "127.0.0.1", engine: engine)
                 let place = try await runtime.provision("a", of: cluster)
                 _ = try await runtime.start("a", of: cluster, with: options([place]))

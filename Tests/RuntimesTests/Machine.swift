@@ -5,12 +5,15 @@ internal import Testing
 
 @testable internal import Runtimes
 
-/// A release of etcd that the tests run against, found by an environment variable or where the tests' set-up puts it.
+/// What the tests run members with: a release of etcd, found by an environment variable or where the tests' set-up puts it, or
+/// the `quorate` that was built beside the tests.
 enum TestEngine: String, CaseIterable, CustomTestStringConvertible {
     case etcd34 = "3.4"
     case etcd35 = "3.5"
+    case native = "Native"
 
     var directory: String {
+        if self == .native { return Runtimes.directory(of: Self.quorate) }
         let variable = self == .etcd34 ? "QUORATE_ETCD_34" : "QUORATE_ETCD_35"
         if let value = unsafe getenv(variable) { return unsafe String(cString: value) }
         let repository = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
@@ -18,17 +21,28 @@ enum TestEngine: String, CaseIterable, CustomTestStringConvertible {
     }
 
     var choice: EngineChoice {
-        EngineChoice(type: "Etcd", version: self.rawValue, binaryDirectory: self.directory)
+        EngineChoice(
+            type: self == .native ? .native : .etcd, version: self == .native ? "3.5" : self.rawValue,
+            binaryDirectory: self.directory)
     }
 
-    var etcdctl: String { self.directory + "/etcdctl" }
-    var testDescription: String { "etcd \(self.rawValue)" }
+    /// What `QUORATE_BINARY` names, else `quorate` beside the running tests.
+    private static let quorate: String = {
+        if let path = unsafe getenv("QUORATE_BINARY") { return unsafe String(cString: path) }
+        return Runtimes.directory(of: executable() ?? "/") + "/quorate"
+    }()
+
+    private var program: String { self.directory + "/" + (self == .native ? "quorate" : "etcd") }
+    /// Of 3.5 for the native engine.
+    var etcdctl: String { (self == .native ? .etcd35 : self).directory + "/etcdctl" }
+    var testDescription: String { self == .native ? "native" : "etcd \(self.rawValue)" }
 
     /// Skips the test where there is no such engine; fails it where all engines must be.
     func require() throws {
-        if unsafe access(self.directory + "/etcd", X_OK) == 0 { return }
-        try #require(unsafe getenv("CI") == nil, "there is no etcd \(self.rawValue) in \(self.directory)")
-        try Test.cancel("there is no etcd \(self.rawValue) in \(self.directory)")
+        let needed = [self.program, self.etcdctl]
+        guard let missing = needed.first(where: { unsafe access($0, X_OK) != 0 }) else { return }
+        try #require(unsafe getenv("CI") == nil, "there is no \(missing)")
+        try Test.cancel("there is no \(missing)")
     }
 }
 
@@ -82,7 +96,8 @@ final class Machine: Sendable {
         for pid in names.compactMap({ Int32($0) }) {
             let bytes = (try? self.disk.open("/proc/\(pid)/cmdline", .read).read(at: 0, count: 1 << 16)) ?? []
             let arguments = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-            guard arguments.first?.hasSuffix("/etcd") == true, arguments.contains(where: { $0.hasPrefix(self.root + "/") })
+            guard let program = arguments.first, program.hasSuffix("/etcd") || program.hasSuffix("/quorate"),
+                arguments.contains(where: { $0.hasPrefix(self.root + "/") })
             else { continue }
             kill(pid, SIGKILL)
             var status: Int32 = 0

@@ -33,10 +33,20 @@ extension Engine: Fielded {
     static var blank: Engine { Engine() }
 
     mutating func fields(_ list: inout Fields) {
-        let native = "the native engine is not built yet; use type: Etcd"
-        list.field("type", &self.type, .choice(refused: [(.native, native)]), "Which engine members run.")
-        list.field("version", &self.version, .engineVersion, "The etcd API and disk level to keep: 3.4, 3.5, or with a patch.")
-        list.field("binaryDirectory", &self.binaryDirectory, .path, "Where the engine's programs are looked for before PATH.")
+        list.field(
+            "type", &self.type, .choice,
+            "Which engine members run: Native, which is quorate itself, or Etcd. When left out: \(Engine.standard.rawValue) "
+                + "for a new cluster, and as it is for one that exists.")
+        list.field(
+            "version", &self.version, .engineVersion,
+            "The etcd API and disk level to keep: 3.4, 3.5, or with a patch. The native engine's is 3.5.")
+        list.rule(
+            "version", "type",
+            message: self.type == .native && self.version != Engine.nativeVersion
+                ? "the native engine keeps the API and disk of etcd 3.5: give version \"3.5\" or none, or type: Etcd"
+                : nil)
+        list.field(
+            "binaryDirectory", &self.binaryDirectory, .path, "Where the engine's program is looked for first: etcd or quorate.")
     }
 }
 

@@ -35,6 +35,7 @@ extension MemberStatus: Fielded {
         list.field("peerURL", &self.peerURL, .text, "")
         list.field("pid", &self.pid, .integer, "")
         list.field("dataDirectory", &self.dataDirectory, .text, "")
+        list.field("engine", &self.engine, .text, "", isOmitted: self.engine.isEmpty)
         list.field("version", &self.version, .text, "")
         list.field("dbSize", &self.dbSize, .integer, "Bytes of the database file.")
         list.field("dbSizeInUse", &self.dbSizeInUse, .integer, "")

@@ -95,12 +95,19 @@ struct Conditions {
     }
 
     private func allMembersUpdated() -> Condition {
-        let outdated = self.draft.outdated.map(\.name)
-        return outdated.isEmpty
-            ? self.make("AllMembersUpdated", .true, "AllMembersUpdated", "Every member runs with the options of the spec.")
-            : self.make(
-                "AllMembersUpdated", .false, "NotAllMembersUpdated",
-                "\(outdated.joined(separator: ", ")) run with older options; they are restarted one at a time.")
+        let outdated = self.draft.outdated
+        if outdated.isEmpty {
+            return self.make(
+                "AllMembersUpdated", .true, "AllMembersUpdated", "Every member runs the engine of the spec, with its options.")
+        }
+        let others = outdated.filter { self.draft.runsOtherEngine($0) }
+        if !others.isEmpty, let refusal = self.draft.downgradeRefusal {
+            return self.make("AllMembersUpdated", .false, "DowngradeRefused", refusal)
+        }
+        let what = others.isEmpty ? "with older options" : "another engine than \(self.draft.engineWords), or older options"
+        let names = outdated.map(\.name).joined(separator: ", ")
+        return self.make(
+            "AllMembersUpdated", .false, "NotAllMembersUpdated", "\(names) run \(what); they are restarted one at a time.")
     }
 
     private func backupReady() -> Condition {

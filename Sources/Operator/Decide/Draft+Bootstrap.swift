@@ -65,7 +65,7 @@ extension Draft {
             guard process.data != .lost else { continue }
             guard self.mayStart(name) else { continue }
             let state: StartOptions.ClusterState = process.data == .empty && !self.isAdoption ? .new : .existing
-            starts.append(MemberStart(name: name, options: self.startOptions(state, cluster: initial)))
+            starts.append(self.memberStart(name, self.startOptions(state, cluster: initial)))
         }
         return starts.isEmpty ? nil : starts
     }

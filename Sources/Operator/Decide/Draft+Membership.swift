@@ -83,7 +83,7 @@ extension Draft {
         guard let member = self.view[name], self.mayStart(name) else { return self.wait("Waiting to start \(name) again.") }
         self.step("Start")
         return self.act(
-            .start(members: [MemberStart(name: name, options: self.joinOptions(for: member))]),
+            .start(members: [self.memberStart(name, self.joinOptions(for: member))]),
             why: "The learner \(name) does not run yet.")
     }
 

@@ -16,8 +16,10 @@ extension Draft {
             case .empty where member.entry == nil: continue
             case .empty, .present: break
             }
-            if self.mayStart(member.name) {
-                starts.append(MemberStart(name: member.name, options: self.joinOptions(for: member)))
+            if process.data == .present, let refusal = self.downgradeRefusal {
+                self.block("Start \(member.name)", refusal, until: "spec.engine names another")
+            } else if self.mayStart(member.name) {
+                starts.append(self.memberStart(member.name, self.joinOptions(for: member)))
             } else {
                 waiting = true
                 let words = process.lastWords.map { ": \($0)" } ?? ""

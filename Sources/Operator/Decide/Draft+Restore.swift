@@ -201,7 +201,7 @@ extension Draft {
             guard self.mayStart(first) else { return self.wait("Waiting to start \(first) again.") }
             let only = [InitialMember(name: first, peerURL: process.place.peerURL)]
             return self.act(
-                .start(members: [MemberStart(name: first, options: self.startOptions(.existing, cluster: only))]),
+                .start(members: [self.memberStart(first, self.startOptions(.existing, cluster: only))]),
                 why: "The restored member is started.")
         }
         guard self.view.isQuorate, let clusterID = self.view.clusterID else {

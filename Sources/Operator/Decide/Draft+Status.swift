@@ -57,6 +57,7 @@ extension Draft {
             member.peerURL = peerURL
         }
         member.pid = view.process?.pid
+        if let engine = view.process?.engine { member.engine = engine.rawValue }
         member.errors = []
         if let answer = view.answer {
             member.version = answer.version

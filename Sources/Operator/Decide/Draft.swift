@@ -130,6 +130,13 @@ struct Draft {
             token: self.status.token ?? self.name, tuning: self.wantedTuning)
     }
 
+    /// A start with the engine of the spec.
+    func memberStart(_ name: String, _ options: StartOptions) -> MemberStart {
+        MemberStart(name: name, options: options, engine: self.wantedEngine)
+    }
+
+    var wantedEngine: EngineChoice { Places(self.cluster).cluster.engine }
+
     var wantedTuning: MemberTuning {
         let options = self.spec.options
         return MemberTuning(

@@ -37,6 +37,11 @@ extension LiveHands {
             try await self.start(members, places)
         case .stop(let members, let grace):
             try await self.stop(members, grace, places)
+        case .restart(let member, _, let grace):
+            // Looked for first: a member that runs is not stopped for an engine that is not there.
+            try await self.runtime.checkEngine(of: places.cluster)
+            try await self.runtime.stop(member.name, of: places.cluster, grace: grace)
+            _ = try await self.runtime.start(member.name, of: places.cluster, with: member.options)
         case .retire(let member, let label):
             return .movedAside(path: try await self.runtime.retire(member, of: places.cluster, label: label))
         case .takeSnapshot(let name, let labels, let endpoint):

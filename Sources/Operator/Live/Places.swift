@@ -16,7 +16,7 @@ public struct Places: Sendable, Hashable {
             name: name, dataDirectory: Self.absolute(spec.runtime.process.dataDirectory ?? "./data/\(name)", base),
             host: spec.runtime.process.host,
             engine: EngineChoice(
-                type: spec.engine.type.rawValue, version: spec.engine.version,
+                type: spec.engine.kind == .native ? .native : .etcd, version: spec.engine.version,
                 binaryDirectory: spec.engine.binaryDirectory.map { Self.absolute($0, base) }))
         self.backups = Self.absolute(spec.backup?.store.directory?.path ?? "./backups/\(name)", base)
     }

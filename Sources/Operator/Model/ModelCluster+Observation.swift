@@ -13,6 +13,7 @@ extension ModelCluster {
             var node = Node(place: process.place)
             node.pid = process.pid
             (node.data, node.tuning) = (process.data, process.tuning)
+            node.engine = process.engine ?? node.engine
             let answer = observed.probes.first { $0.name == process.place.name }?.status
             node.isHung = process.pid != nil && answer == nil
             node.memberID =
@@ -20,6 +21,7 @@ extension ModelCluster {
             node.clusterID = answer?.header.clusterID ?? agreement?.id ?? 0
             if let answer {
                 (node.dbSize, node.dbSizeInUse, node.applied) = (answer.dbSize, answer.dbSizeInUse, answer.raftAppliedIndex)
+                if !answer.version.isEmpty { node.release = answer.version }
                 agreement?.learn(from: answer)
             }
             self[node: process.place.name] = node

@@ -15,6 +15,10 @@ extension ModelCluster {
             for member in members { try self.start(member) }
         case .stop(let members, _):
             for member in members { self.change(member) { ($0.pid, $0.isHung) = (nil, false) } }
+        case .restart(let member, _, _):
+            self.change(member.name) { ($0.pid, $0.isHung) = (nil, false) }
+            self.settle()
+            try self.start(member)
         case .retire(let member, let label):
             return .movedAside(path: try self.retire(member, label))
         case .addLearner(let member, let peerURL, _):
@@ -66,21 +70,33 @@ extension ModelCluster {
             throw ActionError(action: "Start", reason: "Other", message: "\(start.name) has no place")
         }
         guard node.pid == nil else { return }
+        let release = Self.release(of: start.engine)
         switch (node.data, start.options.clusterState) {
         case (.present, _):
             let isRemoved = self.agreements.contains { $0.id == node.clusterID && $0.removed.contains(node.memberID) }
             guard !isRemoved else {
                 throw ActionError(action: "Start", reason: "StartFailed", message: "the member has been permanently removed")
             }
+            // 3.4 does not open what 3.5 wrote.
+            guard !release.hasPrefix("3.4.") || node.release.hasPrefix("3.4.") else {
+                throw ActionError(action: "Start", reason: "StartFailed", message: "cluster cannot be downgraded")
+            }
         case (_, .new):
             self.joinNew(&node, start.options.initialCluster, token: start.options.token)
         case (_, .existing):
             try self.joinExisting(&node)
         }
+        (node.engine, node.release) = (start.engine.type, release)
         node.pid = self.nextPid
         node.tuning = start.options.tuning
         self.nextPid += 1
         self[node: start.name] = node
+    }
+
+    /// The release that there is of an engine.
+    private static func release(of engine: EngineChoice) -> String {
+        if engine.type == .native { return "3.5.21" }
+        return engine.version.split(separator: ".").count > 2 ? engine.version : "\(engine.version).1"
     }
 
     /// A member of a cluster in the making: its id and the cluster's follow from the peer URLs and the token, as etcd's do.

@@ -19,6 +19,9 @@ public struct ModelCluster: Sendable, Hashable {
         public var isHung = false
         /// What the process was started with.
         public var tuning: MemberTuning?
+        /// What kind of program runs it, or ran it last, and which release.
+        public var engine = EngineType.etcd
+        public var release = "3.5.1"
         public var dbSize: Int64 = 20_480
         public var dbSizeInUse: Int64 = 16_384
     }
@@ -130,7 +133,8 @@ public struct ModelCluster: Sendable, Hashable {
         var observed = ObservedCluster()
         observed.processes = self.nodes.map { node in
             MemberProcess(
-                place: node.place, pid: node.pid, startedAt: nil, data: node.data, tuning: node.pid == nil ? nil : node.tuning)
+                place: node.place, pid: node.pid, startedAt: nil, data: node.data, tuning: node.pid == nil ? nil : node.tuning,
+                engine: node.pid == nil ? nil : node.engine)
         }
         for node in self.nodes where node.pid != nil {
             let status = node.isHung ? nil : self.status(of: node)
@@ -151,7 +155,7 @@ public struct ModelCluster: Sendable, Hashable {
         var status = StatusResponse()
         status.header = ResponseHeader(
             clusterID: agreement.id, memberID: node.memberID, revision: agreement.revision, raftTerm: agreement.term)
-        status.version = "3.5.1"
+        status.version = node.release
         status.leader = isQuorate ? agreement.leader : 0
         status.raftIndex = agreement.index
         status.raftAppliedIndex = node.applied

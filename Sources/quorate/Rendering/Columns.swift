@@ -25,7 +25,7 @@ enum Columns {
             if wide {
                 let endpoints = status.members.map(\.endpoint).filter { !$0.isEmpty }
                 row += [
-                    .init("\(cluster.spec.engine.type.rawValue) \(cluster.spec.engine.version)"),
+                    .init(cluster.engineWords),
                     .init(status.clusterID ?? "-"),
                     .init(endpoints.isEmpty ? "-" : endpoints.joined(separator: ",")),
                     .init(cluster.doing ?? "-"),
@@ -37,14 +37,14 @@ enum Columns {
     }
 
     static func members(_ members: [MemberStatus], wide: Bool) -> TextTable {
-        var table = TextTable(header: ["MEMBER", "ROLE", "STATE", "VERSION", "DB SIZE", "IN USE", "RAFT INDEX", "ENDPOINT"])
+        var table = TextTable(header: ["MEMBER", "ROLE", "STATE", "ENGINE", "DB SIZE", "IN USE", "RAFT INDEX", "ENDPOINT"])
         if wide { table.header += ["ID", "PID"] }
         table.rows = members.map { member in
             var row: [TextTable.Cell] = [
                 .init(member.name),
                 .init(self.orDash(member.role)),
                 .init(member.state.rawValue, self.colour(of: member.state)),
-                .init(self.orDash(member.version)),
+                .init(self.orDash([member.engine, member.version].filter { !$0.isEmpty }.joined(separator: " "))),
                 .init(member.dbSize > 0 ? Human.bytes(member.dbSize) : "-"),
                 .init(member.dbSizeInUse > 0 ? Human.bytes(member.dbSizeInUse) : "-"),
                 .init(member.raftIndex > 0 ? String(member.raftIndex) : "-"),

@@ -21,7 +21,7 @@ struct DescribeView {
             ("Namespace", meta.namespace),
             ("Phase", self.style.paint(status.phase.rawValue, Columns.colour(of: status.phase))),
             ("Replicas", "\(status.readyReplicas) ready of \(spec.replicas)"),
-            ("Engine", "\(spec.engine.type.rawValue) \(spec.engine.version)"),
+            ("Engine", cluster.engineWords),
             ("Cluster ID", status.clusterID ?? "-"),
             ("Leader", status.leader ?? "-"),
             ("Revision", status.revision > 0 ? String(status.revision) : "-"),
