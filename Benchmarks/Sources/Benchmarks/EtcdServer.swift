@@ -2,7 +2,7 @@ internal import EtcdClient
 internal import EtcdWire
 internal import Foundation
 
-/// A one-member etcd on loopback, with a data directory of its own, and the load on it.
+/// A one-member cluster on loopback, with a data directory of its own, and the load on it.
 final class EtcdServer {
     private let process = Process()
     private let directory: String
@@ -13,15 +13,21 @@ final class EtcdServer {
     /// Where the member keeps its data.
     var dataDirectory: String { self.directory + "/data" }
 
-    init(_ settings: Settings, options: [String] = []) async throws {
-        self.directory = settings.directory + "/etcd"
+    /// Which program the member is.
+    enum Engine: String, CaseIterable {
+        case etcd, quorate
+    }
+
+    init(_ settings: Settings, engine: Engine = .etcd, options: [String] = []) async throws {
+        self.directory = settings.directory + "/" + engine.rawValue
         try? FileManager.default.removeItem(atPath: self.directory)
         try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
         self.port = Int.random(in: 20_000...29_998)
         let (client, peer) = ("http://127.0.0.1:\(self.port)", "http://127.0.0.1:\(self.port + 1)")
-        self.process.executableURL = URL(fileURLWithPath: settings.etcd + "/etcd")
+        let program = try engine == .etcd ? settings.etcd + "/etcd" : settings.quorate()
+        self.process.executableURL = URL(fileURLWithPath: program)
         self.process.arguments =
-            [
+            (engine == .etcd ? [] : ["member"]) + [
                 "--data-dir=\(self.directory)/data", "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)",
                 "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
                 "--log-level=error",
@@ -35,7 +41,7 @@ final class EtcdServer {
         let start = ContinuousClock.now
         while (try? await self.revision()) == nil {
             guard self.process.isRunning, ContinuousClock.now - start < .seconds(20) else {
-                throw Failure("etcd did not start; see \(self.directory)/log")
+                throw Failure("\(engine) did not start; see \(self.directory)/log")
             }
             try await Task.sleep(for: .milliseconds(50))
         }
@@ -86,26 +92,31 @@ final class EtcdServer {
         try await self.connection.range(RangeRequest(key: [0])).header.revision
     }
 
-    /// Puts per second by h2load: recorded bytes over HTTP/2, the cheapest load there is, so that what is measured is etcd.
+    /// Sends one request over and over; see ``H2Load/run(_:body:port:connections:streams:seconds:log:)``.
+    func load(_ method: String, body: String, connections: Int, streams: Int, seconds: Double) throws -> H2Load {
+        try H2Load.run(
+            method, body: body, port: self.port, connections: connections, streams: streams, seconds: seconds,
+            log: self.directory + "/h2load.log")
+    }
+
+    /// Puts per second, as the server itself counted them.
     func puts(_ body: String, connections: Int, streams: Int, seconds: Double) async throws -> Double {
         let before = try await self.revision()
-        let load = Process()
-        load.executableURL = URL(fileURLWithPath: "/usr/bin/h2load")
-        load.arguments = [
-            "-D", "\(max(1, Int(seconds)))", "-c", "\(connections)", "-m", "\(streams)", "-t", "1", "-d", body,
-            "-H", "content-type: application/grpc", "-H", "te: trailers",
-            "http://127.0.0.1:\(self.port)/etcdserverpb.KV/Put",
-        ]
-        load.standardOutput = FileHandle.nullDevice
-        load.standardError = FileHandle.nullDevice
         let start = ContinuousClock.now
-        try load.run()
-        load.waitUntilExit()
-        let elapsed = (ContinuousClock.now - start).seconds
-        guard load.terminationStatus == 0 else { throw Failure("h2load ended with \(load.terminationStatus)") }
-        // What etcd itself counted, not what h2load took for an answer.
-        return Double(try await self.revision() - before) / elapsed
+        _ = try self.load("KV/Put", body: body, connections: connections, streams: streams, seconds: seconds)
+        return Double(try await self.revision() - before) / (ContinuousClock.now - start).seconds
     }
+
+    /// User and system time of the process since its start, in seconds.
+    var cpuSeconds: Double {
+        let stat = (try? String(contentsOfFile: "/proc/\(self.process.processIdentifier)/stat", encoding: .utf8)) ?? ""
+        let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12 else { return 0 }
+        return ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// The process's resident memory now, in megabytes.
+    var residentMegabytes: Double { Benchmarks.residentMegabytes(of: "\(self.process.processIdentifier)") }
 }
 
 /// Bytes that neither repeat nor compress, from a number.

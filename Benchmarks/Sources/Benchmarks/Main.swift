@@ -76,7 +76,7 @@ struct Failure: Error, CustomStringConvertible {
 /// Every benchmark, in the order in which they run.
 let all: [any Benchmark.Type] = [
     PutBenchmark.self, WatchBenchmark.self, CreateBenchmark.self, ResyncBenchmark.self, RecoveryBenchmark.self,
-    ReplayBenchmark.self, BoltBenchmark.self, ArchiveBenchmark.self,
+    ReplayBenchmark.self, BoltBenchmark.self, ArchiveBenchmark.self, ServeBenchmark.self,
 ]
 
 @main

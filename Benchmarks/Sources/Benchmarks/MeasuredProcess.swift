@@ -43,3 +43,10 @@ extension [Cost] {
         return [self.map(\.seconds).median.formatted(2), self.map(\.cpu).median.formatted(2), peak.formatted(0)]
     }
 }
+
+/// The resident memory now of the process `pid`, or of this one where that is `self`; 0 of none.
+func residentMegabytes(of pid: String) -> Double {
+    let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+    return (line.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024
+}
