@@ -168,7 +168,7 @@ let package = Package(
             ]),
         tests("WriteAheadLogTests", ["Platform", "EtcdWire", "WriteAheadLog", "TestSupport"]),
         tests("ReconcileTests", ["Reconcile", "Platform", "EtcdWire", "EtcdClient", "EmbeddedStore", log]),
-        tests("RuntimesTests", ["Platform", "Runtimes"]),
+        tests("RuntimesTests", ["Platform", "Runtimes", "quorate"]),
         tests("BoltTests", ["Platform", "Bolt", "TestSupport"]),
         tests("BackupsTests", ["Platform", "Backups", crypto]),
         tests(
@@ -177,7 +177,12 @@ let package = Package(
                 "Platform", "YAML", "EtcdWire", "Bolt", "WriteAheadLog", "Backups", "Store", "Recovery", "Mutations",
                 "TestSupport",
             ]),
-        tests("MemberTests", ["Platform", "EtcdWire", "Raft", "Store", "Member", "TestSupport"]),
+        tests(
+            "MemberTests",
+            [
+                "Platform", "EtcdWire", "EtcdClient", "Raft", "Store", "Member", "TestSupport",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+            ]),
         tests(
             "OperatorTests",
             [
@@ -188,6 +193,8 @@ let package = Package(
         tests("EtcdWireTests", ["Platform", "EtcdWire"]),
         tests("PeerTests", ["Platform", "EtcdWire", "Store", "Member", "TestSupport"]),
         tests("RealClusterTests", ["Platform", "YAML", "EtcdWire", "Simulation", "TestSupport"]),
+        // Clients see members through etcd's API alone; `quorate` is what they run.
+        tests("ChaosTests", ["Platform", "EtcdWire", "EtcdClient", "Simulation", "TestSupport", "quorate"]),
         tests("RaftTests", ["EtcdWire", "Raft"], exclude: ["Scenarios"]),
         tests("StoreTests", ["Platform", "EtcdWire", "EtcdClient", "Bolt", "WriteAheadLog", "Store", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),
