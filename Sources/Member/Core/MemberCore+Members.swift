@@ -58,8 +58,25 @@ extension MemberCore {
         guard self.isLeader else { return self.refuse(caller, .notLeader) }
         guard self.raft.confState.voters.contains(id) else { return self.refuse(caller, .badLeaderTransferee) }
         self.raft.transferLeadership(to: id)
-        // Without a header, as etcd's.
-        self.effects.answers.append((caller, .success(.other(HeaderResponse()))))
+        self.moves.append(LeaderMove(caller: caller, target: id, deadline: self.uptime + self.requestTimeout))
+    }
+
+    /// A move of the leadership is done once this member knows that its target leads. etcd waits for as long as the client
+    /// does.
+    mutating func answerMoves() {
+        guard !self.moves.isEmpty else { return }
+        let moves = self.moves
+        self.moves = []
+        for move in moves {
+            if move.target == self.leader {
+                // Without a header, as etcd's.
+                self.effects.answers.append((move.caller, .success(.other(HeaderResponse()))))
+            } else if move.deadline <= self.uptime {
+                self.refuse(move.caller, .leaderMoveTimedOut)
+            } else {
+                self.moves.append(move)
+            }
+        }
     }
 
     private mutating func refuse(_ caller: Caller, _ error: StoreError) {
@@ -127,4 +144,11 @@ extension MemberCore {
         request.id = self.proposals.makeID()
         self.batch.append(request.encoded())
     }
+}
+
+/// A move of the leadership that a client waits for.
+struct LeaderMove<Caller: Sendable>: Sendable {
+    var caller: Caller
+    var target: UInt64
+    var deadline: Duration
 }

@@ -254,6 +254,9 @@ extension StoreError {
     static let notSupportedForLearner = Self.unavailable("rpc not supported for learner")
     static let notLeader = StoreError(code: 9, message: "etcdserver: not leader")
     static let badLeaderTransferee = StoreError(code: 9, message: "etcdserver: bad leader transferee")
+    /// etcd has no code of its own for it.
+    static let leaderMoveTimedOut = StoreError(
+        code: 2, message: "etcdserver: request timed out, leader transfer took too long")
     static let learnerNotReady = StoreError(
         code: 9, message: "etcdserver: can only promote a learner member which is in sync with leader")
     static let notEnoughStarted = StoreError(

@@ -67,6 +67,8 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     private(set) var files: MemberFiles
     var proposals: Proposals<Caller>
     var reads = Reads<Caller>()
+    /// The oldest first.
+    var moves: [LeaderMove<Caller>] = []
     var watches: WatchStreams
     var effects = Effects()
     /// Leases whose end has been proposed, and not applied yet.
@@ -129,6 +131,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         self.askForReads()
         try self.settle(send)
         self.answerReads()
+        self.answerMoves()
         if let failure { throw failure }
         try self.tellWatches()
         try self.keepHouse()
