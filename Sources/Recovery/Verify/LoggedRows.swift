@@ -43,8 +43,8 @@ struct LoggedRows {
                     let key = KeyText.printable(made.events[0].kv.key)
                     return Finding(
                         self.database.path, at: made.offset,
-                        "the row of revision \(made.revision), of key \(key), is not what the log's entries up to \(self.index) "
-                            + "wrote: the log has checksums that hold, so the database is damaged here")
+                        "the row of revision \(made.revision), of key \(key), is not what the log's entries up to "
+                            + "\(self.index) wrote: the log has checksums that hold, so the database is damaged here")
                 }
                 if try self.content(entry).couldHaveMade(made.events) { break }
             } while true
