@@ -98,7 +98,7 @@ public struct SnapshotManifest: Sendable, Hashable {
 
 /// What a walk of a snapshot's pages finds.
 public struct SnapshotContents: Sendable, Hashable {
-    /// The highest revision of any key.
+    /// The highest of any key; 1, where every store begins, without keys.
     public var revision: Int64
     public var compactRevision: Int64
     /// `consistent_index` and `term` of the `meta` bucket; the term is 0 in files of etcd 3.4.

@@ -48,7 +48,7 @@ public struct Engine: Sendable, Hashable {
     public var binaryDirectory: String?
 
     /// What clusters are made with that ask for no engine.
-    public static let standard = Kind.etcd
+    public static let standard = Kind.native
 
     public var kind: Kind { self.type ?? Self.standard }
 

@@ -57,7 +57,7 @@ extension EndToEnd {
             #expect(asked.exitCode == 3, "\(asked.text)")
             for words in [
                 "before the last deletion of precious", "precious was deleted last by revision \(last + 1)",
-                "Revisions that may be lost: \(last + 1) to \(seen).",
+                "What may be lost: revisions \(last + 1) to \(seen).",
             ] {
                 #expect(asked.text.contains(words), "\(words): \(asked.text)")
             }

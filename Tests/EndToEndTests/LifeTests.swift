@@ -103,7 +103,7 @@ extension EndToEnd {
             let last = try #require(lost.status.backup.lastSnapshot)
             let asked = try await stage.quorate("restore", "orders", timeout: .seconds(60))
             #expect(asked.exitCode == 3, "\(asked.text)")
-            #expect(asked.text.contains("Revisions that may be lost: \(last.revision + 1) to "), "\(asked.text)")
+            #expect(asked.text.contains("What may be lost: revisions \(last.revision + 1) to "), "\(asked.text)")
             #expect(asked.text.contains("--approve"))
             #expect(try await stage.cluster()?.status.phase == .quorumLost, "nothing is done before it is approved")
 

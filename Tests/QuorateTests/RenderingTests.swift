@@ -151,7 +151,7 @@ struct RenderingTests {
               4. start one member from the snapshot, as a new cluster; the cluster id cdf818194e3a8c32 ends, a new one begins
               5. grow to 3 members
 
-            Revisions that may be lost: 41901 to 42000. In words: Restored.
+            What may be lost: revisions 41901 to 42000. In words: Restored.
             The cluster has quorum now: what was written to it after the snapshot would be gone from it.
             """)
     }

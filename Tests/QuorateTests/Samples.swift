@@ -49,6 +49,7 @@ enum Samples {
         var backup = BackupSpec()
         backup.schedule = "*/30 * * * *"
         cluster.spec.backup = backup
+        cluster.spec.engine.type = .etcd
         cluster.status.observedGeneration = 2
         cluster.status.phase = .running
         cluster.status.clusterID = "cdf818194e3a8c32"

@@ -22,8 +22,7 @@ enum RestoreView {
             "  5. grow to \(Human.count(cluster.spec.replicas, "member"))",
         ]
         if let report = restore.status.report {
-            let lost = report.possiblyLost.map { "\($0.lowerBound) to \($0.upperBound)" } ?? "none that can be named"
-            lines += ["", "Revisions that may be lost: \(lost). In words: \(report.summary)"]
+            lines += ["", "What may be lost: \(self.lost(report)). In words: \(report.summary)"]
         }
         if cluster.condition("Quorate")?.status == .true {
             let what = first ? "after the snapshot" : "after that"
@@ -40,12 +39,16 @@ enum RestoreView {
         return [("Target", "\(report.target)"), ("That is", report.resolved)] + report.timing.map { ("When", $0) }
     }
 
+    private static func lost(_ report: RestoreResult) -> String {
+        guard let lost = report.possiblyLost else { return "nothing that can be named" }
+        return lost.count == 1 ? "revision \(lost.lowerBound)" : "revisions \(lost.lowerBound) to \(lost.upperBound)"
+    }
+
     static func report(_ restore: EtcdRestore, now: Timestamp) -> [String] {
         guard let report = restore.status.report else { return [restore.status.message].filter { !$0.isEmpty } }
         var lines = [report.summary, ""]
         lines += (self.moment(report) + DescribeView.artifact(report.artifact, now: now)).map { DescribeView.field($0.0, $0.1) }
-        let lost = report.possiblyLost.map { "revisions \($0.lowerBound) to \($0.upperBound)" }
-        lines.append(DescribeView.field("Possibly lost", lost ?? "none that can be named"))
+        lines.append(DescribeView.field("Possibly lost", self.lost(report)))
         lines += report.sources.map { DescribeView.field("From", $0) }
         if report.startRevision > 0 { lines.append(DescribeView.field("Goes on from", "revision \(report.startRevision)")) }
         lines += report.movedAside.map { DescribeView.field("Moved aside", $0) }
