@@ -19,6 +19,8 @@ final class CoreCluster {
         }
 
         var id: UInt64 { self.core.identity.memberID }
+        /// The id of who leads, as far as it knows.
+        var leader: UInt64 { self.core.leader }
     }
 
     private(set) var machines: [Machine] = []

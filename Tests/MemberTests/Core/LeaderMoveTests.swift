@@ -25,8 +25,7 @@ struct LeaderMoveTests {
                 Issue.record("\(String(describing: cluster.answers[call]))")
                 return
             }
-            #expect(cluster.machines[target].core.isLeader)
-            #expect(cluster.machines[leader].core.leader == cluster.machines[target].id)
+            #expect(cluster.leader == target && cluster.machines[leader].leader == cluster.machines[target].id)
         }
     }
 
