@@ -136,7 +136,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Platform"], path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "Mutations",
-            dependencies: ["Platform", "EtcdWire", "Bolt", "WriteAheadLog", "Store", "Recovery", crypto],
+            dependencies: ["Platform", "EtcdWire", "Bolt", "WriteAheadLog", "GRPCServer", "Store", "Recovery", crypto],
             path: "Tests/Mutations", swiftSettings: settings),
         tests(
             "EtcdClientTests",

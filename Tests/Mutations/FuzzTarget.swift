@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case message
     /// What another member sends: the first byte names the stream, and how its bytes are cut.
     case peer
+    /// A client's connection: the first byte names how its bytes are cut.
+    case http2
     /// Members, versions and states that are kept as JSON.
     case json
 
@@ -41,6 +43,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .request: Self.request(bytes)
         case .message: Self.message(bytes)
         case .peer: Self.peer(bytes)
+        case .http2: Self.http2(bytes)
         case .json: Self.json(bytes)
         }
     }
@@ -65,6 +68,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             let samples = Samples.stored(&random) + Samples.answers(&random)
             return samples.enumerated().map { [UInt8($0)] + $1.encoded() }
         case .peer: return Self.peerSeeds()
+        case .http2: return Self.http2Seeds()
         case .json:
             let member = ClusterMember(id: 7, peerURLs: ["http://h:1"], name: "m", clientURLs: ["http://h:2"])
             let tree = V2Membership(members: [member], removed: [8], clusterVersion: "3.5.0")
