@@ -98,7 +98,7 @@ public struct SnapshotManifest: Sendable, Hashable {
 
 /// What a walk of a snapshot's pages finds.
 public struct SnapshotContents: Sendable, Hashable {
-    /// The highest of any key; 1, where every store begins, without keys.
+    /// The highest of any key, as `etcdutl snapshot status` tells it; 0 without keys.
     public var revision: Int64
     public var compactRevision: Int64
     /// `consistent_index` and `term` of the `meta` bucket; the term is 0 in files of etcd 3.4.
@@ -109,6 +109,9 @@ public struct SnapshotContents: Sendable, Hashable {
     public var rows: Int64
     /// Ids of the members, hexadecimal, sorted.
     public var members: [String]
+
+    /// The revision that a member is at with it: a store without keys begins at 1.
+    public var reached: Int64 { max(self.revision, 1) }
 
     public init(
         revision: Int64, compactRevision: Int64, raftIndex: UInt64, raftTerm: UInt64, keys: Int64, rows: Int64,

@@ -11,6 +11,7 @@ public final class GRPCServer: Sendable {
         var listeners: [any Channel] = []
         var ticks: [RepeatedTask] = []
         var connections = 0
+        var isOpen = false
         var isDown = false
         /// Told when there is no connection left.
         var whenEmpty: EventLoopPromise<Void>?
@@ -56,8 +57,10 @@ public final class GRPCServer: Sendable {
     }
 
     /// Listens on every address of the configuration, or on none and throws.
+    /// - Parameter opens: Whether connections are taken from now on. Otherwise they wait for ``open()``.
     /// - Returns: The addresses, ports chosen.
-    public func start() async throws -> [SocketAddress] {
+    public func start(opens: Bool = true) async throws -> [SocketAddress] {
+        if opens { self.state.withLock { $0.isOpen = true } }
         var listeners: [any Channel] = []
         do {
             for address in self.configuration.addresses { listeners.append(try await self.listen(address)) }
@@ -70,11 +73,26 @@ public final class GRPCServer: Sendable {
                 mailbox.connections.value.tick()
             }
         }
-        self.state.withLock { state in
+        let isOpen = self.state.withLock { state in
             precondition(state.listeners.isEmpty && !state.isDown, "a server starts once")
             (state.listeners, state.ticks) = (listeners, ticks)
+            return state.isOpen
         }
+        if isOpen { Self.open(listeners) }
         return listeners.compactMap(\.localAddress)
+    }
+
+    /// Takes the connections that wait, and those to come.
+    public func open() {
+        let listeners = self.state.withLock { state in
+            state.isOpen = true
+            return state.listeners
+        }
+        Self.open(listeners)
+    }
+
+    private static func open(_ listeners: [any Channel]) {
+        for listener in listeners { listener.setOption(.autoRead, value: true).whenFailure { _ in } }
     }
 
     /// Hands answers to the connections, waking each event loop at most once. Those that come after ``shutdown(grace:)`` are
@@ -114,6 +132,7 @@ public final class GRPCServer: Sendable {
     private func listen(_ address: GRPCServerConfiguration.Address) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.autoRead, value: false)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 512 << 10))
             .childChannelInitializer { channel in

@@ -86,7 +86,7 @@ public enum SnapshotInspector {
             progress?(Progress(step: .walking, done: done * pageSize, total: total * pageSize))
         }
         return SnapshotContents(
-            revision: max(rows.highest, meta.compactRevision, 1), compactRevision: meta.compactRevision,
+            revision: max(rows.highest, meta.compactRevision), compactRevision: meta.compactRevision,
             raftIndex: meta.consistentIndex, raftTerm: meta.term, keys: try rows.live(), rows: rows.count,
             members: members.sorted())
     }

@@ -109,17 +109,22 @@ extension MemberCore {
 
     // MARK: What members tell of themselves
 
+    private var ownRow: ClusterMember? { self.store.members.first { $0.id == self.identity.memberID } }
+
+    /// Whether the cluster knows this member by its name and client URLs, as far as this member has applied.
+    package var isPublished: Bool {
+        guard let own = self.ownRow else { return false }
+        return own.name == self.configuration.name && own.clientURLs == self.configuration.advertiseClientURLs
+    }
+
     /// Tells the cluster this member's name and client URLs until it knows them; and as its leader, its version.
     mutating func publish() {
         guard self.leader != 0 else { return }
         if let last = self.lastPublication, self.uptime - last < self.requestTimeout { return }
         var isNew = false
-        if let own = self.store.members.first(where: { $0.id == self.identity.memberID }),
-            own.name != self.configuration.name || own.clientURLs != self.configuration.advertiseClientURLs
-        {
-            var member = own
+        if !self.isPublished, var member = self.ownRow {
             (member.name, member.clientURLs) = (self.configuration.name, self.configuration.advertiseClientURLs)
-            self.put("/0/members/\(String(own.id, radix: 16))/attributes", member.attributes())
+            self.put("/0/members/\(String(member.id, radix: 16))/attributes", member.attributes())
             isNew = true
         }
         if self.isLeader, self.store.clusterVersion == nil, self.store.members.count == 1 {

@@ -24,6 +24,8 @@ struct MemberEngine: ~Copyable {
     var askedVersions: Duration?
     private var health = HealthProbes()
     private var stopping: [@Sendable (MemberError?) -> Void] = []
+    /// Whether clients are let in: once the cluster knows this member by its name and client URLs, as etcd does.
+    private var isOpen = false
 
     init(
         _ core: consuming MemberCore<Client>, _ mailbox: Mailbox<MemberMessage>, _ server: GRPCServer,
@@ -61,6 +63,10 @@ struct MemberEngine: ~Copyable {
         let (uptime, transport) = (self.clock.uptime(), self.transport)
         let effects = try self.core.turn(events, uptime: uptime, now: self.clock.now()) { transport.send($0) }
         if effects.hasNewMembers { transport.update(self.core.store) }
+        if !self.isOpen, self.core.isPublished {
+            self.isOpen = true
+            self.server.open()
+        }
         for transfer in effects.snapshots { transport.send(transfer) }
         for forward in effects.forwards { self.forward(forward) }
         self.askVersions(uptime)

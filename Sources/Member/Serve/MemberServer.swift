@@ -50,7 +50,7 @@ public final class MemberServer: Sendable {
             do { try await transport.start(configuration.listenPeerURLs) } catch {
                 throw MemberError(.network, "\(configuration.listenPeerURLs.joined(separator: ", ")): \(error)")
             }
-            let addresses = try await server.start().map { address in
+            let addresses = try await server.start(opens: false).map { address in
                 "\(address.ipAddress ?? ""):\(address.port ?? 0)"
             }
             _ = try await metricsServer?.start()

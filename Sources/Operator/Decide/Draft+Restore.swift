@@ -86,7 +86,7 @@ extension Draft {
         _ choice: RestoreChoice, for target: TargetSpec, restore: String?, type: String, wantsAll: Bool = false
     ) {
         let manifest = choice.manifest
-        let revision = choice.resolved?.revision ?? manifest.contents.revision
+        let revision = choice.resolved?.revision ?? manifest.contents.reached
         self.begin(
             .restore, step: "Stop", member: "\(self.name)-1", intent: "Restore revision \(revision) from \(manifest.uri).")
         let lastSeen = restore == nil ? 0 : self.status.revision
@@ -304,7 +304,7 @@ extension Draft {
     private func makeReport(
         _ artifact: SnapshotArtifact, of target: TargetSpec, restored: Int64?, lastSeen: Int64
     ) -> RestoreResult {
-        let revision = restored ?? artifact.revision
+        let revision = max(restored ?? artifact.revision, 1)
         var report = RestoreResult(
             artifact: artifact, lastSeenRevision: lastSeen,
             possiblyLost: lastSeen > revision ? (revision + 1)...lastSeen : nil,
