@@ -2,55 +2,94 @@ internal import EtcdClient
 internal import EtcdWire
 internal import Foundation
 
-/// A one-member cluster on loopback, with a data directory of its own, and the load on it.
+/// A cluster on loopback, with data directories of its own, and the load on it.
 final class EtcdServer {
-    private let process = Process()
-    private let directory: String
-    private let connector = GRPCConnector()
-    private let connection: any EtcdConnection
-    let port: Int
-
-    /// Where the member keeps its data.
-    var dataDirectory: String { self.directory + "/data" }
-
-    /// Which program the member is.
+    /// Which program the members are.
     enum Engine: String, CaseIterable {
         case etcd, quorate
     }
 
-    init(_ settings: Settings, engine: Engine = .etcd, options: [String] = []) async throws {
-        self.directory = settings.directory + "/" + engine.rawValue
-        try? FileManager.default.removeItem(atPath: self.directory)
-        try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
-        self.port = Int.random(in: 20_000...29_998)
-        let (client, peer) = ("http://127.0.0.1:\(self.port)", "http://127.0.0.1:\(self.port + 1)")
-        let program = try engine == .etcd ? settings.etcd + "/etcd" : settings.quorate()
-        self.process.executableURL = URL(fileURLWithPath: program)
-        self.process.arguments =
-            (engine == .etcd ? [] : ["member"]) + [
-                "--data-dir=\(self.directory)/data", "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)",
-                "--listen-peer-urls=\(peer)", "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=default=\(peer)",
+    private let directory: String
+    private let program: String
+    /// A member's, without those for its log.
+    private let arguments: [[String]]
+    private var processes: [Process] = []
+    private let connector = GRPCConnector()
+    let connection: any EtcdConnection
+    /// Where clients find each member.
+    private let ports: [Int]
+    /// Where the load goes: to the member that led when the cluster was up.
+    private(set) var port: Int
+
+    /// Where the first member keeps its data.
+    var dataDirectory: String { self.directory + "/data" }
+
+    init(_ settings: Settings, engine: Engine = .etcd, members: Int = 1, options: [String] = []) async throws {
+        let directory = settings.directory + "/" + engine.rawValue
+        try? FileManager.default.removeItem(atPath: directory)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let base = Int.random(in: 10_000...14_900) * 2
+        self.ports = (0..<members).map { base + $0 * 2 }
+        let cluster = self.ports.enumerated().map { "m\($0.offset)=http://127.0.0.1:\($0.element + 1)" }
+        self.arguments = self.ports.enumerated().map { number, port in
+            let (client, peer) = ("http://127.0.0.1:\(port)", "http://127.0.0.1:\(port + 1)")
+            return (engine == .etcd ? [] : ["member"]) + [
+                "--name=m\(number)", "--data-dir=\(directory)/data\(number == 0 ? "" : String(number))",
+                "--listen-client-urls=\(client)", "--advertise-client-urls=\(client)", "--listen-peer-urls=\(peer)",
+                "--initial-advertise-peer-urls=\(peer)", "--initial-cluster=\(cluster.joined(separator: ","))",
                 "--log-level=error",
             ] + options
-        _ = FileManager.default.createFile(atPath: self.directory + "/log", contents: nil)
-        let log = FileHandle(forWritingAtPath: self.directory + "/log")
-        self.process.standardOutput = log
-        self.process.standardError = log
-        self.connection = self.connector.connect(to: [client], timeout: .seconds(5))
-        try self.process.run()
+        }
+        self.directory = directory
+        self.program = try engine == .etcd ? settings.etcd + "/etcd" : settings.quorate()
+        self.connection = self.connector.connect(to: self.ports.map { "http://127.0.0.1:\($0)" }, timeout: .seconds(5))
+        self.port = self.ports[0]
+        try await self.start()
+        if members > 1 { self.port = try await self.leaderPort() }
+    }
+
+    /// Starts every member on the data that it has, and waits until the cluster answers.
+    func start() async throws {
+        self.processes = []
+        for (number, arguments) in self.arguments.enumerated() {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: self.program)
+            process.arguments = arguments
+            let path = "\(self.directory)/log\(number)"
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+            let log = FileHandle(forWritingAtPath: path)
+            process.standardOutput = log
+            process.standardError = log
+            try process.run()
+            self.processes.append(process)
+        }
         let start = ContinuousClock.now
         while (try? await self.revision()) == nil {
-            guard self.process.isRunning, ContinuousClock.now - start < .seconds(20) else {
-                throw Failure("\(engine) did not start; see \(self.directory)/log")
+            guard self.processes.allSatisfy(\.isRunning), ContinuousClock.now - start < .seconds(60) else {
+                throw Failure("\(self.program) did not start; see \(self.directory)/log0")
             }
-            try await Task.sleep(for: .milliseconds(50))
+            try await Task.sleep(for: .milliseconds(20))
         }
+    }
+
+    private func leaderPort() async throws -> Int {
+        for port in self.ports {
+            let connection = self.connector.connect(to: ["http://127.0.0.1:\(port)"], timeout: .seconds(5))
+            let status = try await connection.status(StatusRequest())
+            if status.leader == status.header.memberID { return port }
+        }
+        throw Failure("\(self.program): nobody leads")
+    }
+
+    /// Ends the members, who keep their data.
+    func end() {
+        for process in self.processes { process.terminate() }
+        for process in self.processes { process.waitUntilExit() }
     }
 
     func stop(keepingData: Bool = false) async {
         await self.connector.close()
-        self.process.terminate()
-        self.process.waitUntilExit()
+        self.end()
         if !keepingData { self.removeData() }
     }
 
@@ -107,16 +146,20 @@ final class EtcdServer {
         return Double(try await self.revision() - before) / (ContinuousClock.now - start).seconds
     }
 
-    /// User and system time of the process since its start, in seconds.
+    /// User and system time of all members since their start, in seconds.
     var cpuSeconds: Double {
-        let stat = (try? String(contentsOfFile: "/proc/\(self.process.processIdentifier)/stat", encoding: .utf8)) ?? ""
-        let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
-        guard fields.count > 12 else { return 0 }
-        return ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        self.processes.map { process in
+            let stat = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)) ?? ""
+            let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+            guard fields.count > 12 else { return 0 }
+            return ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        }.reduce(0, +)
     }
 
-    /// The process's resident memory now, in megabytes.
-    var residentMegabytes: Double { Benchmarks.residentMegabytes(of: "\(self.process.processIdentifier)") }
+    /// The resident memory of all members now, in megabytes.
+    var residentMegabytes: Double {
+        self.processes.map { Benchmarks.residentMegabytes(of: "\($0.processIdentifier)") }.reduce(0, +)
+    }
 }
 
 /// Bytes that neither repeat nor compress, from a number.

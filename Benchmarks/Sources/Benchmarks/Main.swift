@@ -77,6 +77,7 @@ struct Failure: Error, CustomStringConvertible {
 let all: [any Benchmark.Type] = [
     PutBenchmark.self, WatchBenchmark.self, CreateBenchmark.self, ResyncBenchmark.self, RecoveryBenchmark.self,
     ReplayBenchmark.self, BoltBenchmark.self, ArchiveBenchmark.self, ServeBenchmark.self,
+    ServeThreeBenchmark.self, FanoutBenchmark.self, MillionBenchmark.self,
 ]
 
 @main

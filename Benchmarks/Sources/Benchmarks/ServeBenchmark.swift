@@ -1,9 +1,29 @@
 internal import EtcdWire
 internal import Foundation
 
-/// One member that serves: ours and etcd's, beside each other on one disk, loaded in turns by the same generator.
+/// One member that serves.
 enum ServeBenchmark: Benchmark {
     static let name = "serve"
+
+    static func run(_ settings: Settings) async throws -> Table {
+        let puts = [(1, 1), (8, 1), (64, 1), (64, 4), (50, 20), (1000, 1)]
+        return try await ServeComparison.run(settings, members: 1, puts: puts, ranges: [(1, 1), (64, 4), (50, 20)])
+    }
+}
+
+/// Three members on one machine, the load on the leader.
+enum ServeThreeBenchmark: Benchmark {
+    static let name = "serve3"
+
+    static func run(_ settings: Settings) async throws -> Table {
+        let puts = [(1, 1), (8, 1), (64, 1), (64, 4), (50, 20)]
+        return try await ServeComparison.run(settings, members: 3, puts: puts, ranges: [(64, 4), (50, 20)])
+    }
+}
+
+/// Clusters that serve: ours and etcd's, beside each other on one disk, loaded in turns by the same generator.
+private enum ServeComparison {
+    typealias InFlight = (connections: Int, streams: Int)
 
     private static let key = Array("/registry/benchmarks/default/k1".utf8)
 
@@ -27,11 +47,11 @@ enum ServeBenchmark: Benchmark {
         }
     }
 
-    static func run(_ settings: Settings) async throws -> Table {
+    static func run(_ settings: Settings, members: Int, puts: [InFlight], ranges: [InFlight]) async throws -> Table {
         try FileManager.default.createDirectory(atPath: settings.directory, withIntermediateDirectories: true)
-        let rows = try self.rows(settings)
-        let ours = try await EtcdServer(settings, engine: .quorate)
-        let theirs = try await EtcdServer(settings, engine: .etcd)
+        let rows = try self.rows(settings, puts, ranges)
+        let ours = try await EtcdServer(settings, engine: .quorate, members: members)
+        let theirs = try await EtcdServer(settings, engine: .etcd, members: members)
         var figures = [(ours: Figure, theirs: Figure)](repeating: (Figure(), Figure()), count: rows.count)
         for round in 0..<settings.rounds {
             for (index, row) in rows.enumerated() {
@@ -46,7 +66,7 @@ enum ServeBenchmark: Benchmark {
         await theirs.stop()
 
         var table = Table(
-            title: "One member, 256-byte values, durable",
+            title: "\(members == 1 ? "One member" : "\(members) members"), 256-byte values, durable",
             columns: ["request", "quorate/s", "p99 ms", "CPU us", "etcd 3.5/s", "p99 ms", "CPU us", "rate", "CPU"])
         for (row, figure) in zip(rows, figures) {
             let rate = figure.ours.rates.median / figure.theirs.rates.median
@@ -57,22 +77,16 @@ enum ServeBenchmark: Benchmark {
         }
         table.notes = [
             "Connections x streams in flight; medians of \(settings.rounds) rounds in turns, \(settings.seconds) s each.",
-            "CPU: user and system time of the member a request. Memory at the end: \(memory[0]) MB and \(memory[1]) MB.",
+            "CPU: user and system time of all members a request. Memory at the end: \(memory[0]) MB and \(memory[1]) MB.",
         ]
         return table
     }
 
-    private static func rows(_ settings: Settings) throws -> [Row] {
-        let requests: [(String, String, [UInt8], [(Int, Int)])] = [
-            (
-                "put", "KV/Put", PutRequest(key: self.key, value: [UInt8](repeating: 0x76, count: 256)).encoded(),
-                [(1, 1), (8, 1), (64, 1), (64, 4), (50, 20), (1000, 1)]
-            ),
-            ("range, linearizable", "KV/Range", RangeRequest(key: self.key).encoded(), [(1, 1), (64, 4), (50, 20)]),
-            (
-                "range, serializable", "KV/Range", RangeRequest(key: self.key, serializable: true).encoded(),
-                [(1, 1), (64, 4), (50, 20)]
-            ),
+    private static func rows(_ settings: Settings, _ puts: [InFlight], _ ranges: [InFlight]) throws -> [Row] {
+        let requests: [(String, String, [UInt8], [InFlight])] = [
+            ("put", "KV/Put", PutRequest(key: self.key, value: [UInt8](repeating: 0x76, count: 256)).encoded(), puts),
+            ("range, linearizable", "KV/Range", RangeRequest(key: self.key).encoded(), ranges),
+            ("range, serializable", "KV/Range", RangeRequest(key: self.key, serializable: true).encoded(), ranges),
         ]
         return try requests.enumerated().flatMap { index, request in
             let body = "\(settings.directory)/request\(index).bin"
