@@ -75,7 +75,7 @@ final class EtcdServer {
     private func leaderPort() async throws -> Int {
         for port in self.ports {
             let connection = self.connector.connect(to: ["http://127.0.0.1:\(port)"], timeout: .seconds(5))
-            let status = try await connection.status(StatusRequest())
+            let status = try await connection.status()
             if status.leader == status.header.memberID { return port }
         }
         throw Failure("\(self.program): nobody leads")

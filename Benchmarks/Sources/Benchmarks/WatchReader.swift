@@ -27,7 +27,7 @@ final class WatchReader: Sendable {
             ("content-type", "application/grpc"), ("te", "trailers"),
         ]
         // Literal, not indexed, not compressed (RFC 7541, 6.2.2).
-        let block = fields.flatMap { name, value in
+        let block = fields.flatMap { name, value -> [UInt8] in
             [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
         }
         var bytes = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)

@@ -8,7 +8,7 @@ internal import Simulation
 #endif
 
 /// Runs simulated clusters of members, each from a seed.
-struct Simulate: ParsableCommand {
+struct Simulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Simulate clusters of members from seeds, with everything going wrong that can.",
         discussion: """
@@ -19,6 +19,7 @@ struct Simulate: ParsableCommand {
               quorate simulate --seed 42
               quorate simulate --seed 1 --count 1000 --quiet
               quorate simulate --seed 1 --seconds 480 --quiet --ledger reliability/ledger.ndjson
+              quorate simulate --controller
             """)
 
     @Option(help: "The first seed.")
@@ -45,12 +46,16 @@ struct Simulate: ParsableCommand {
     @Flag(help: "Let members not sync their logs, to see that it is found out.")
     var withoutSync = false
 
+    @Flag(help: "Instead of members, run the controller: each effect of each scenario meets each fault.")
+    var controller = false
+
     #if QUORATE_PLANTED_BUGS
         @Option(help: "The mistake that all members make; without, none.")
         var bug: String?
     #endif
 
-    func run() throws {
+    func run() async throws {
+        if self.controller { return try await self.sweep() }
         let clock = SystemClock()
         let begin = clock.uptime()
         var sum = Sum(seed: self.seed)
@@ -72,6 +77,15 @@ struct Simulate: ParsableCommand {
             throw CommandError(
                 .failed, "\(sum.failed.count) of \(sum.seeds) runs broke a promise; to see them again:\n  \(again)")
         }
+    }
+
+    private func sweep() async throws {
+        let outcome = await FaultSweep.everything()
+        for failure in outcome.failures { Terminal.write("\(failure)\n", to: STDOUT_FILENO) }
+        guard outcome.failures.isEmpty else {
+            throw CommandError(.failed, "\(outcome.failures.count) promises were broken in \(outcome.runs) runs")
+        }
+        Terminal.write("\(outcome.runs) runs of the controller, each with a fault: all end as they should\n", to: STDOUT_FILENO)
     }
 
     private func options(_ seed: UInt64) throws -> MemberSimulation.Options {
