@@ -125,6 +125,8 @@ extension Command {
                 text
                 // Ids of leases and members that were made just now.
                 .replacing(#/\b([0-9a-f]{12,16}|[0-9]{14,20})\b/#, with: "NUMBER")
+                // An id may begin with zeros, for which etcdctl writes spaces.
+                .replacing(#/ +(NUMBER|MEMBER|CLUSTER)\b/#) { " \($0.1)" }
                 .replacing(#/took("?[:=]| =) ?"?[0-9.]+[a-zµ]+"?/#, with: "took")
                 .replacing(#/3\.[45]\.[0-9]+, [0-9.]+ [kM]?B, /#, with: "VERSION, SIZE, ")
                 .replacing(#/"?[vV]ersion"? ?: ?"3\.5\.[0-9]+"/#, with: "VERSION")
