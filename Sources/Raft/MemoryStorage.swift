@@ -5,6 +5,8 @@ public final class MemoryStorage: RaftStorage {
     public var hardState: HardState
     /// The latest snapshot; its place is where the log begins. Empty at index 0.
     public private(set) var latestSnapshot: RaftSnapshot
+    /// Bytes of the entries' data.
+    public private(set) var bytes = 0
     private var log: [RaftEntry] = []
     /// Entries at the log's front that are gone.
     private var head = 0
@@ -15,6 +17,11 @@ public final class MemoryStorage: RaftStorage {
         self.latestSnapshot = snapshot
         self.before = (snapshot.metadata.index, snapshot.metadata.term)
         self.log = entries
+        self.bytes = Self.bytes(of: entries)
+    }
+
+    private static func bytes(of entries: some Sequence<RaftEntry>) -> Int {
+        entries.reduce(0) { $0 + $1.data.count }
     }
 
     public var initialState: (hardState: HardState, confState: ConfState) {
@@ -44,7 +51,9 @@ public final class MemoryStorage: RaftStorage {
         let entries = entries.dropFirst(Int(self.firstIndex - min(first.index, self.firstIndex)))
         let start = max(first.index, self.firstIndex)
         precondition(start <= self.lastIndex + 1, "entry \(start) after the log's last, \(self.lastIndex)")
-        self.log.removeSubrange(self.position(start)...)
+        let replaced = self.position(start)...
+        self.bytes += Self.bytes(of: entries) - Self.bytes(of: self.log[replaced])
+        self.log.removeSubrange(replaced)
         self.log.append(contentsOf: entries)
     }
 
@@ -53,7 +62,7 @@ public final class MemoryStorage: RaftStorage {
         self.latestSnapshot = snapshot
         self.before = (snapshot.metadata.index, snapshot.metadata.term)
         self.log = []
-        self.head = 0
+        (self.head, self.bytes) = (0, 0)
     }
 
     /// Makes a snapshot at an entry of the log. The log stays.
@@ -69,6 +78,7 @@ public final class MemoryStorage: RaftStorage {
         let end = self.position(index) + 1
         self.before = (index, self.log[end - 1].term)
         for position in self.head..<end {
+            self.bytes -= self.log[position].data.count
             self.log[position] = RaftEntry()
         }
         self.head = end
@@ -76,6 +86,17 @@ public final class MemoryStorage: RaftStorage {
             self.log.removeSubrange(..<self.head)
             self.head = 0
         }
+    }
+
+    /// Lets go of the entries through `index` but for the last of them: so many at most, and of so many bytes at most.
+    public func compact(through index: UInt64, keeping count: UInt64, bytes limit: Int) {
+        var (first, kept) = (index + 1, 0)
+        while first > self.firstIndex, index + 1 - first < count {
+            kept += self.log[self.position(first - 1)].data.count
+            guard kept <= limit else { break }
+            first -= 1
+        }
+        self.compact(through: first - 1)
     }
 
     private func position(_ index: UInt64) -> Int {

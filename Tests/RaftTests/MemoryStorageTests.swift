@@ -10,11 +10,20 @@ import Testing
             let storage = MemoryStorage()
             var (plain, first, last) = ([UInt64(0): RaftEntry()], UInt64(1), UInt64(0))
             for step in 0..<200 {
-                switch dice.below(8) {
+                switch dice.below(9) {
                 case 0 where last >= first:
                     let through = first + UInt64(dice.below(Int(last - first) + 1))
                     storage.compact(through: through)
                     first = through + 1
+                case 8 where last >= first:
+                    let through = first + UInt64(dice.below(Int(last - first) + 1))
+                    let (count, bytes) = (dice.below(20), dice.below(60))
+                    storage.compact(through: through, keeping: UInt64(count), bytes: bytes)
+                    func isKept(_ index: UInt64) -> Bool {
+                        let kept = index...through
+                        return kept.count <= count && kept.reduce(0) { $0 + (plain[$1]?.data.count ?? 0) } <= bytes
+                    }
+                    first = (first...through).first(where: isKept) ?? through + 1
                 case 1:
                     let index = last + UInt64(dice.below(5)) + 1
                     let state = ConfState(voters: [1])
@@ -43,6 +52,7 @@ import Testing
                     last = end
                 }
                 #expect(storage.firstIndex == first && storage.lastIndex == last, "seed \(seed), step \(step)")
+                #expect(storage.bytes == (first..<(last + 1)).reduce(0) { $0 + (plain[$1]?.data.count ?? 0) })
                 for index in (first - 1)...last where index > 0 {
                     #expect(storage.term(at: index) == plain[index]?.term, "seed \(seed), step \(step)")
                 }

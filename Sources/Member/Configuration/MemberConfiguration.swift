@@ -12,8 +12,12 @@ public struct MemberConfiguration: Sendable, Hashable {
     public var walDirectory = ""
     /// Entries applied between two snapshots of the raft state.
     public var snapshotCount: UInt64 = 100_000
+    /// And their bytes, whichever is reached first; etcd has no setting for it, nor a limit.
+    public var snapshotBytes = 32 << 20
     /// Entries that stay in memory behind a snapshot, so that a member a little behind need not be sent the database.
     public var snapshotCatchUpEntries: UInt64 = 5000
+    /// And their bytes, at most.
+    public var snapshotCatchUpBytes = 64 << 20
     /// Bytes after which a segment of the log is cut; etcd has no setting for it.
     public var segmentBytes: Int64 = 64_000_000
     public var heartbeatInterval: Duration = .milliseconds(100)

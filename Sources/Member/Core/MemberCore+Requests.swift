@@ -105,7 +105,7 @@ extension MemberCore {
             _ = self.proposals.take(id)
             return self.answer(caller, .failure(.requestTooLarge))
         }
-        self.batch.append(data)
+        self.batch.append(data.trimmed)
     }
 
     /// Proposes what nobody waits for.
@@ -221,6 +221,17 @@ extension EntryContent {
 extension PutRequest {
     /// What etcd reckons a put to add to a database.
     fileprivate var cost: Int { self.key.count + self.value.count + 256 }
+}
+
+extension [UInt8] {
+    /// What stays in the log for long gives up the room that it was written in, where that is much.
+    fileprivate var trimmed: [UInt8] {
+        guard self.capacity - self.count > 4096 else { return self }
+        var exact: [UInt8] = []
+        exact.reserveCapacity(self.count)
+        exact.append(contentsOf: self)
+        return exact
+    }
 }
 
 extension TxnRequest {

@@ -260,6 +260,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         do throws(WireError) { content = try EntryContent(entry) } catch {
             throw MemberError(.corrupt, "the log entry at index \(entry.index) makes no sense: \(error)")
         }
+        self.files.noteApplied(entry)
         let wasApplied = entry.index <= self.store.appliedIndex
         let result = self.store.apply(entry, content, uptime: self.uptime)
         if case .failure(let error) = result, error.isFatal { throw MemberError(.corrupt, error.message) }
@@ -303,7 +304,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         }
         // After a start the store may be ahead of raft, which goes through the log once more.
         let isInStep = self.raft.applied >= self.store.appliedIndex
-        if isInStep, self.files.wantsSnapshot(self.store.appliedIndex, every: self.configuration.snapshotCount) {
+        if isInStep, self.files.wantsSnapshot(self.store.appliedIndex, self.configuration) {
             try self.files.snapshot(self.store, self.storage, self.configuration)
         } else {
             try self.files.commitIfDue(self.store, uptime: self.uptime)

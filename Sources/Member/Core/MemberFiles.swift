@@ -14,6 +14,8 @@ final class MemberFiles {
     let quotaBytes: Int64
     /// The log can be read from here on.
     private var lastSnapshot: UInt64
+    /// Bytes of the entries applied since then.
+    private var bytesSinceSnapshot = 0
     private var committedAt: Duration
     private var hardState: HardState
 
@@ -68,7 +70,11 @@ final class MemberFiles {
 
     // MARK: Snapshots
 
-    func wantsSnapshot(_ applied: UInt64, every count: UInt64) -> Bool { applied - self.lastSnapshot >= count }
+    func noteApplied(_ entry: RaftEntry) { self.bytesSinceSnapshot += entry.data.count }
+
+    func wantsSnapshot(_ applied: UInt64, _ configuration: MemberConfiguration) -> Bool {
+        applied - self.lastSnapshot >= configuration.snapshotCount || self.bytesSinceSnapshot >= configuration.snapshotBytes
+    }
 
     /// Commits the database and notes that the log need not be read from before here.
     func snapshot(
@@ -87,9 +93,9 @@ final class MemberFiles {
             if configuration.maximumSnapshots > 0 { try self.snapshots.purge(keeping: configuration.maximumSnapshots) }
             if configuration.maximumLogs > 0 { try self.log.purge(before: index, keeping: configuration.maximumLogs) }
         }
-        self.lastSnapshot = index
-        let kept = configuration.snapshotCatchUpEntries
-        if index > kept { storage.compact(through: index - kept) }
+        (self.lastSnapshot, self.bytesSinceSnapshot) = (index, 0)
+        storage.compact(
+            through: index, keeping: configuration.snapshotCatchUpEntries, bytes: configuration.snapshotCatchUpBytes)
     }
 
     /// Notes that a leader's state is to be this member's. Its database has come before.
@@ -99,7 +105,7 @@ final class MemberFiles {
             try self.snapshots.save(snapshot)
             try self.log.append(WALSnapshot(index: metadata.index, term: metadata.term, confState: metadata.confState))
         }
-        self.lastSnapshot = metadata.index
+        (self.lastSnapshot, self.bytesSinceSnapshot) = (metadata.index, 0)
     }
 
     /// Goes on with the database that came with a leader's state. ``save(_:)`` was called, and the hard state that covers

@@ -1,5 +1,7 @@
 import EtcdWire
 import Platform
+import Raft
+import Store
 
 @testable import Member
 
@@ -21,6 +23,8 @@ final class CoreCluster {
         var id: UInt64 { self.core.identity.memberID }
         /// The id of who leads, as far as it knows.
         var leader: UInt64 { self.core.leader }
+        var revision: Int64 { self.core.store.revision }
+        var logBytes: Int { self.core.storage.bytes }
     }
 
     private(set) var machines: [Machine] = []
