@@ -136,7 +136,12 @@ public struct WatchResponse: WireMessage {
         writer.int64(5, self.compactRevision)
         writer.string(6, self.cancelReason)
         writer.bool(7, self.fragment)
-        writer.message(11, self.events)
+        Self.encode(self.events, into: &writer)
+    }
+
+    /// The last field of a response: what it tells, by itself.
+    public static func encode(_ events: [WatchEvent], into writer: inout ProtoWriter) {
+        writer.message(11, events)
     }
 }
 

@@ -9,6 +9,11 @@ struct Key: Comparable, Hashable, Sendable {
     static func < (left: Key, right: Key) -> Bool {
         compareBytes(left.bytes, right.bytes) < 0
     }
+
+    /// All bytes at once: one at a time, as an array does it, is slow.
+    func hash(into hasher: inout Hasher) {
+        unsafe self.bytes.withUnsafeBytes { bytes in unsafe hasher.combine(bytes: bytes) }
+    }
 }
 
 /// Negative, zero or positive, as `memcmp` would have it, and the shorter first where one begins the other. Eight bytes at a

@@ -79,8 +79,9 @@ extension Store {
             self.counts.events += UInt64(response.events.count)
             responses.append(response)
         }
+        var share: Share?
         for _ in 0..<min(limit, self.hub.queued) {
-            guard let slot = self.hub.dequeue(), let response = try self.catchUp(slot) else { continue }
+            guard let slot = self.hub.dequeue(), let response = try self.catchUp(slot, &share) else { continue }
             self.counts.events += UInt64(response.events.count)
             responses.append(response)
         }
@@ -114,28 +115,39 @@ extension Store {
         for row in self.written {
             let slots = self.hub.matches(Key(row.kv.key))
             guard !slots.isEmpty else { continue }
-            let event = Self.event(of: row)
-            var eventWithPrevious: WatchEvent?
+            var plain = Announcement(Self.event(of: row))
+            var withPrevious: Announcement?
             for slot in slots {
-                guard let watcher = self.hub[slot], watcher.wants(row.id) else { continue }
-                guard watcher.prevKv else {
-                    self.hub.tell(slot, event)
+                guard let wantsPrevious = self.hub.wantsPrevious(slot, of: row.id) else { continue }
+                guard wantsPrevious else {
+                    self.hub.tell(slot, &plain)
                     continue
                 }
-                if eventWithPrevious == nil { eventWithPrevious = try self.eventWithPrevious(of: row) }
-                if let eventWithPrevious { self.hub.tell(slot, eventWithPrevious) }
+                if withPrevious == nil { withPrevious = Announcement(try self.eventWithPrevious(of: row)) }
+                if withPrevious != nil { self.hub.tell(slot, &withPrevious!) }
             }
         }
     }
 
-    /// Reads a watch that is behind its share of history.
-    private mutating func catchUp(_ slot: Int) throws(StoreError) -> WatchResponse? {
+    /// Reads a watch that is behind its share of history, or gives it the one before it where that is the same.
+    private mutating func catchUp(_ slot: Int, _ share: inout Share?) throws(StoreError) -> WatchResponse? {
         guard let watcher = self.hub[slot] else { return nil }
         if watcher.cursor < self.compactRevision {
             self.hub.remove(slot)
             return WatchResponse(
                 header: self.header, watchID: watcher.id, canceled: true, compactRevision: self.compactRevision)
         }
+        let own = if let share, share.isFor(watcher) { share } else { try self.readShare(of: watcher) }
+        share = own
+        _ = self.hub.update(slot) { $0.cursor = own.next }
+        if own.next > self.revision { self.hub.setState(of: slot, to: .synced) } else { self.hub.enqueue(slot) }
+        guard !own.events.isEmpty else { return nil }
+        var header = self.header
+        header.revision = own.next - 1
+        return WatchResponse(header: header, watchID: watcher.id, events: own.events)
+    }
+
+    private func readShare(of watcher: Watcher) throws(StoreError) -> Share {
         var turn = Turn(watcher)
         if watcher.range.isSingle {
             for id in self.index.read(watcher.range.start, { $0.rows(from: watcher.cursor) }) ?? [] {
@@ -146,17 +158,30 @@ extension Store {
         } else {
             try self.readRows(&turn)
         }
-        // A watch of what is to come may be ahead of a store that was put in the place of another.
-        let next = max(watcher.cursor, turn.next ?? self.revision + 1)
-        _ = self.hub.update(slot) { $0.cursor = next }
-        if next > self.revision { self.hub.setState(of: slot, to: .synced) } else { self.hub.enqueue(slot) }
-        guard !turn.rows.isEmpty else { return nil }
         var events: [WatchEvent] = []
         events.reserveCapacity(turn.rows.count)
         for row in turn.rows { events.append(watcher.prevKv ? try self.eventWithPrevious(of: row) : Self.event(of: row)) }
-        var header = self.header
-        header.revision = next - 1
-        return WatchResponse(header: header, watchID: watcher.id, events: events)
+        // A watch of what is to come may be ahead of a store that was put in the place of another.
+        return Share(watcher, events: events, next: max(watcher.cursor, turn.next ?? self.revision + 1))
+    }
+
+    /// What a watch behind is told at once. Watches that want the same from the same revision on are told the same: it is
+    /// read once for those that follow each other.
+    private struct Share {
+        private let watcher: Watcher
+        let events: [WatchEvent]
+        /// The revision that the watch goes on from.
+        let next: Int64
+
+        init(_ watcher: Watcher, events: [WatchEvent], next: Int64) {
+            (self.watcher, self.events, self.next) = (watcher, events, next)
+        }
+
+        func isFor(_ other: Watcher) -> Bool {
+            self.watcher.cursor == other.cursor && self.watcher.prevKv == other.prevKv
+                && self.watcher.withoutPuts == other.withoutPuts && self.watcher.withoutDeletions == other.withoutDeletions
+                && self.watcher.range == other.range
+        }
     }
 
     /// One share of history: rows that the watch wants.

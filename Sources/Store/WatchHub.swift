@@ -1,4 +1,5 @@
 internal import EtcdWire
+internal import Platform
 
 /// One open watch: a place in the history, and what is to be told of it.
 struct Watcher: Sendable {
@@ -23,6 +24,9 @@ struct Watcher: Sendable {
     /// Events of changes just made, not yet taken. Only while synced.
     var pending: [WatchEvent] = []
     var isQueued = false
+    /// Of a single key: the list of that key's watches, and where it stands among those that are synced.
+    var list = 0
+    var place = 0
 
     func wants(_ row: RowID) -> Bool {
         row.main >= self.cursor && !(row.isTombstone ? self.withoutDeletions : self.withoutPuts)
@@ -36,8 +40,15 @@ struct WatchHub: Sendable {
     /// Looked up, never iterated: its order is no one's.
     private var slotByID: [Int64: Int] = [:]
     private var nextID: Int64 = 1
-    /// The synced watches of single keys. Looked up, never iterated.
-    private var singles: [Key: [Int]] = [:]
+    /// The watches of one key: how many there are, and those that are synced.
+    private struct KeyList {
+        var count = 0
+        var synced: [Int] = []
+    }
+    /// Where the watches of a single key are in `lists`. Looked up, never iterated.
+    private var singles: [Key: Int] = [:]
+    private var lists: [KeyList] = []
+    private var freeLists: [Int] = []
     /// The synced watches of ranges.
     private var ranges = IntervalTree()
     /// Synced watches that have something pending, in the order in which they got it.
@@ -57,6 +68,12 @@ struct WatchHub: Sendable {
 
     func slot(of id: Int64) -> Int? {
         self.slotByID[id]
+    }
+
+    /// Whether a watch wants what was there before a row as well; nil when it does not want to hear of the row.
+    func wantsPrevious(_ slot: Int, of row: RowID) -> Bool? {
+        guard self.slots[slot]?.wants(row) == true else { return nil }
+        return self.slots[slot]?.prevKv
     }
 
     mutating func update<Result>(_ slot: Int, _ body: (inout Watcher) -> Result) -> Result? {
@@ -80,14 +97,40 @@ struct WatchHub: Sendable {
             slot = self.slots.count
             self.slots.append(watcher)
         }
+        if watcher.range.isSingle {
+            let list = self.join(watcher.range.start)
+            self.slots[slot]?.list = list
+        }
         self.slotByID[watcher.id] = slot
         self.count += 1
         return slot
     }
 
+    private mutating func join(_ key: Key) -> Int {
+        let list: Int
+        if let known = self.singles[key] {
+            list = known
+        } else {
+            list = self.freeLists.popLast() ?? self.lists.count
+            if list == self.lists.count { self.lists.append(KeyList()) }
+            self.singles[key] = list
+        }
+        self.lists[list].count += 1
+        return list
+    }
+
+    private mutating func leave(_ list: Int, _ key: Key) {
+        self.lists[list].count -= 1
+        guard self.lists[list].count == 0 else { return }
+        self.lists[list] = KeyList()
+        self.singles[key] = nil
+        self.freeLists.append(list)
+    }
+
     mutating func remove(_ slot: Int) {
         guard let watcher = self.slots[slot] else { return }
-        if watcher.state == .synced { self.unregister(slot, watcher.range) }
+        if watcher.state == .synced { self.unregister(slot) }
+        if watcher.range.isSingle { self.leave(watcher.list, watcher.range.start) }
         self.slotByID[watcher.id] = nil
         self.slots[slot] = nil
         self.free.append(slot)
@@ -96,11 +139,11 @@ struct WatchHub: Sendable {
 
     /// Moves a watch from one state to another. Who leaves `synced` must have its cursor set first.
     mutating func setState(of slot: Int, to state: Watcher.State) {
-        guard let watcher = self.slots[slot], watcher.state != state else { return }
-        if watcher.state == .synced { self.unregister(slot, watcher.range) }
+        guard let former = self.slots[slot]?.state, former != state else { return }
+        if former == .synced { self.unregister(slot) }
         self.slots[slot]?.state = state
         switch state {
-        case .synced: self.register(slot, watcher.range)
+        case .synced: self.register(slot)
         case .behind: self.enqueue(slot)
         case .paused: break
         }
@@ -132,14 +175,15 @@ struct WatchHub: Sendable {
 
     /// The synced watches of a key.
     func matches(_ key: Key) -> [Int] {
-        var slots = self.singles[key] ?? []
+        var slots = self.singles[key].map { self.lists[$0].synced } ?? []
         self.ranges.forEach(holding: key) { slots.append($0) }
         return slots
     }
 
-    mutating func tell(_ slot: Int, _ event: WatchEvent) {
-        if self.slots[slot]?.pending.isEmpty == true { self.told.append(slot) }
-        self.slots[slot]?.pending.append(event)
+    mutating func tell(_ slot: Int, _ announcement: inout Announcement) {
+        guard self.slots[slot] != nil else { return }
+        if self.slots[slot]!.pending.isEmpty { self.told.append(slot) }
+        announcement.join(&self.slots[slot]!.pending)
     }
 
     /// Leaves nothing to what was just changed: every synced watch reads on from what it was told last.
@@ -159,17 +203,49 @@ struct WatchHub: Sendable {
         return self.told
     }
 
-    private mutating func register(_ slot: Int, _ range: KeyRange) {
-        if range.isSingle { self.singles[range.start, default: []].append(slot) } else { self.ranges.insert(range, slot) }
+    private mutating func register(_ slot: Int) {
+        guard let watcher = self.slots[slot] else { return }
+        guard watcher.range.isSingle else { return self.ranges.insert(watcher.range, slot) }
+        let place = self.lists[watcher.list].synced.count
+        self.slots[slot]?.place = place
+        self.lists[watcher.list].synced.append(slot)
     }
 
-    private mutating func unregister(_ slot: Int, _ range: KeyRange) {
-        guard range.isSingle else {
-            self.ranges.remove(range, slot)
+    /// The last watch of the key takes the place of the one that leaves: ten thousand leave one key in as many steps.
+    private mutating func unregister(_ slot: Int) {
+        guard let watcher = self.slots[slot] else { return }
+        guard watcher.range.isSingle else { return self.ranges.remove(watcher.range, slot) }
+        guard let last = self.lists[watcher.list].synced.popLast(), last != slot else { return }
+        self.lists[watcher.list].synced[watcher.place] = last
+        self.slots[last]?.place = watcher.place
+    }
+}
+
+/// One event on its way to many watches. Lists of events that shared their storage before share it after, so that an event
+/// costs each watch a reference, and is encoded once for all of them.
+struct Announcement {
+    let event: WatchEvent
+    private let alone: [WatchEvent]
+    /// Where the list was that was joined last, and what became of it.
+    private var last: (storage: UInt, list: [WatchEvent])?
+
+    init(_ event: WatchEvent) {
+        (self.event, self.alone) = (event, [event])
+    }
+
+    /// To be called once for each watch: only then are all lists still to come as old as this announcement, so that an
+    /// address among them is that of one storage, though nothing here holds it.
+    mutating func join(_ list: inout [WatchEvent]) {
+        if list.isEmpty {
+            list = self.alone
             return
         }
-        var slots = self.singles[range.start] ?? []
-        slots.removeAll { $0 == slot }
-        self.singles[range.start] = slots.isEmpty ? nil : slots
+        let storage = list.storage
+        if let last, last.storage == storage {
+            list = last.list
+            return
+        }
+        list.append(self.event)
+        self.last = (storage, list)
     }
 }

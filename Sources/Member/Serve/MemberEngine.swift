@@ -1,5 +1,6 @@
 internal import EtcdWire
 internal import GRPCServer
+internal import NIOCore
 internal import NIOHTTP1
 internal import Platform
 internal import Store
@@ -152,9 +153,14 @@ struct MemberEngine: ~Copyable {
     }
 
     private mutating func tell(_ messages: [WatchStreams.Message], _ batch: inout ReplyBatch) {
+        var encoder = WatchEncoder()
         for message in messages {
             guard let call = self.watches[message.stream] else { continue }
-            batch.message(call, message.response.encoded())
+            let (head, events) = encoder.encode(message.response)
+            batch.message(call) { buffer in
+                buffer.writeBytes(head)
+                buffer.writeBytes(events)
+            }
             guard !call.canWrite, self.paused.insert(message.stream).inserted else { continue }
             let stream = message.stream
             self.core.withWatches { $0.pause(stream, &$1) }

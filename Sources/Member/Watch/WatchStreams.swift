@@ -124,8 +124,9 @@ package struct WatchStreams {
     mutating func take(_ store: inout Store) throws(StoreError) -> [Message] {
         var messages: [Message] = []
         for var response in try store.nextWatchResponses() {
-            guard let watch = self.watches[response.watchID] else { continue }
-            self.watches[response.watchID]?.isQuiet = false
+            guard let index = self.watches.index(forKey: response.watchID) else { continue }
+            let watch = self.watches.values[index]
+            if watch.isQuiet { self.watches.values[index].isQuiet = false }
             if response.canceled {
                 self.watches[response.watchID] = nil
                 self.streams[watch.stream]?.watches[watch.id] = nil
