@@ -56,9 +56,9 @@ private enum ServeComparison {
         for round in 0..<settings.rounds {
             for (index, row) in rows.enumerated() {
                 // Who goes first changes, so that neither always finds the machine as the other left it.
-                if round % 2 == 0 { try self.measure(row, theirs, settings, into: &figures[index].theirs) }
-                try self.measure(row, ours, settings, into: &figures[index].ours)
-                if round % 2 == 1 { try self.measure(row, theirs, settings, into: &figures[index].theirs) }
+                if round % 2 == 0 { try await self.measure(row, theirs, settings, into: &figures[index].theirs) }
+                try await self.measure(row, ours, settings, into: &figures[index].ours)
+                if round % 2 == 1 { try await self.measure(row, theirs, settings, into: &figures[index].theirs) }
             }
         }
         let memory = [ours, theirs].map { $0.residentMegabytes.formatted(0) }
@@ -95,11 +95,18 @@ private enum ServeComparison {
         }
     }
 
-    private static func measure(_ row: Row, _ server: EtcdServer, _ settings: Settings, into figure: inout Figure) throws {
-        let before = server.cpuSeconds
+    private static func measure(
+        _ row: Row, _ server: EtcdServer, _ settings: Settings, into figure: inout Figure
+    ) async throws {
+        let (revision, before) = (try await server.revision(), server.cpuSeconds)
         let load = try server.load(
             row.method, body: row.body, connections: row.connections, streams: row.streams, seconds: settings.seconds)
         figure.costs.append((server.cpuSeconds - before) / Double(load.latencies.count))
+        // A refusal is an answer with status 200 too: only what was written counts.
+        let written = try await server.revision() - revision
+        guard row.method != "KV/Put" || written >= load.latencies.count else {
+            throw Failure("\(row.title) \(row.connections) x \(row.streams): \(load.latencies.count) answers, \(written) puts")
+        }
         figure.rates.append(load.rate)
         figure.tails.append(load.latencies.quantile(0.99))
     }
