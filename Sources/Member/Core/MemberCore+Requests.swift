@@ -142,11 +142,15 @@ extension MemberCore {
         Int64(bitPattern: self.proposals.makeID() & UInt64(Int64.max))
     }
 
+    /// Ends the leases whose time is over. A proposal may be lost, as while leadership is handed over: it is made again, after
+    /// as long as etcd waits (its `defaultExpiredleaseRetryInterval`).
     mutating func revokeExpired() {
         guard self.isLeader else { return }
-        for lease in self.store.expiredLeases(uptime: self.uptime, limit: 500) where !self.revoking.contains(lease) {
-            self.revoking.insert(lease)
-            self.counts.expiredLeases += 1
+        for lease in self.store.expiredLeases(uptime: self.uptime, limit: 500) {
+            let last = self.revoking[lease]
+            if let last, last > self.uptime { continue }
+            if last == nil { self.counts.expiredLeases += 1 }
+            self.revoking[lease] = self.uptime + .seconds(3)
             self.propose(.leaseRevoke(LeaseRevokeRequest(id: lease)))
         }
     }

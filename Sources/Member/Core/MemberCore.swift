@@ -71,8 +71,8 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     var moves: [LeaderMove<Caller>] = []
     var watches: WatchStreams
     var effects = Effects()
-    /// Leases whose end has been proposed, and not applied yet.
-    var revoking: Set<Int64> = []
+    /// Leases whose end has been proposed and not applied yet, and from when on it is to be proposed again. Looked up only.
+    var revoking: [Int64: Duration] = [:]
     /// The data of entries to be proposed in this turn.
     var batch: [[UInt8]] = []
     var uptime: Duration
@@ -211,7 +211,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         }
         guard self.isLeader != self.wasLeader else { return }
         self.wasLeader = self.isLeader
-        self.revoking = []
+        self.revoking = [:]
         if self.isLeader { self.store.renewLeases(uptime: self.uptime + self.configuration.electionTimeout) }
     }
 
@@ -245,7 +245,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
             store.adoptWatches(of: &self.store)
         #endif
         self.store = store
-        self.revoking = []
+        self.revoking = [:]
         self.effects.hasNewMembers = true
         guard self.store.appliedIndex == snapshot.metadata.index else {
             throw MemberError(
@@ -268,7 +268,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         guard !wasApplied else { return }
         if content.changesMembers { self.effects.hasNewMembers = true }
         if case .request(let request) = content, case .leaseRevoke(let revoke) = request.operation {
-            self.revoking.remove(revoke.id)
+            self.revoking[revoke.id] = nil
         }
         guard let waiter = self.proposals.take(content.waiterID) else { return }
         self.effects.answers.append((waiter.caller, self.answer(to: waiter.kind, result)))

@@ -24,6 +24,7 @@ final class CoreCluster {
         /// The id of who leads, as far as it knows.
         var leader: UInt64 { self.core.leader }
         var revision: Int64 { self.core.store.revision }
+        var leases: [Int64] { self.core.store.leaseLeases().leases.map(\.id) }
         var logBytes: Int { self.core.storage.bytes }
     }
 
