@@ -115,7 +115,7 @@ let package = Package(
         room(
             "Simulation",
             [
-                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Raft", "Store", "Member", "Operator", "Backups",
+                "Platform", "EtcdWire", "EtcdClient", "ClusterAPI", "Bolt", "Raft", "Store", "Member", "Operator", "Backups",
                 "Runtimes", "Reconcile", log,
             ]),
         // Floor 7: wiring.

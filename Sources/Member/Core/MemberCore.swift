@@ -122,11 +122,14 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         _ events: [Event], uptime: Duration, now: Timestamp, send: ([RaftMessage]) -> Void
     ) throws(MemberError) -> Effects {
         (self.uptime, self.now) = (uptime, now)
-        self.takeTime()
+        let hasTicked = self.takeTime()
         for event in events {
             self.take(event)
             if let failure { throw failure }
         }
+        // Just before it is proposed: a leader that is none any more would hand it to the new one, which has renewed the lease.
+        // Nor by one so new that it has not renewed any yet.
+        if hasTicked, self.isLeader, self.wasLeader { self.revokeExpired() }
         self.proposeBatch()
         self.askForReads()
         try self.settle(send)
@@ -145,7 +148,8 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
 
     // MARK: Time
 
-    private mutating func takeTime() {
+    /// - Returns: Whether a tick has passed.
+    private mutating func takeTime() -> Bool {
         let interval = self.configuration.heartbeatInterval
         var ticks = 0
         // A member that was asleep does not catch up by more than one election.
@@ -154,7 +158,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
             self.raft.tick()
             ticks += 1
         }
-        guard ticks > 0 else { return }
+        guard ticks > 0 else { return false }
         self.proposals.expire(at: self.uptime) {
             self.effects.answers.append(($0, .failure(.timedOut)))
             self.counts.failedProposals += 1
@@ -163,12 +167,12 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
             self.refuse(read, .timedOut)
             self.counts.failedReads += 1
         }
-        self.revokeExpired()
         if let revision = self.compactor.due(at: self.uptime, revision: self.store.revision, isLeader: self.isLeader) {
             self.propose(.compaction(CompactionRequest(revision: revision)))
         }
         self.publish()
         for message in self.watches.tick(self.store, uptime: self.uptime) { self.effects.watches.append(message) }
+        return true
     }
 
     // MARK: Consensus

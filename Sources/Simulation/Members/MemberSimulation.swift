@@ -18,7 +18,8 @@ internal import Platform
 ///   whatever a client or a watch is told on the disks of a quorum: `DurableLog`, which reads the disks.
 /// - Reads are linearizable, revisions never go back: `RevisionChecker` and `LinearizabilityChecker` on what clients saw.
 /// - Watches are ordered, unique, whole and resumable across members: `WatchChecker`; and tell everything in the end.
-/// - All members hold the same: `HashKV` at the end.
+/// - Leases keep their time, by a clock that no member has, and take their keys with them: `MemberLeases`.
+/// - All members hold the same: `HashKV` at the end; and every page of their databases is as it should be.
 /// - Once everything works, each member carries out a put, and all catch up, within 15 s.
 /// - The same seed gives the same trace: compared by the tests.
 public struct MemberSimulation {
@@ -31,6 +32,8 @@ public struct MemberSimulation {
         public var chaos: Duration = .seconds(20)
         /// Whether members sync their logs. Without it the simulation must fail: that is how it is known to look.
         public var syncs = true
+        /// Whether clients hold leases, in place of those that write and read.
+        public var holdsLeases: Bool
         #if QUORATE_PLANTED_BUGS
             /// A mistake that all members make.
             public var bug: PlantedBug?
@@ -40,6 +43,7 @@ public struct MemberSimulation {
             self.seed = seed
             var random = SeededRandom(seed: seed)
             self.members = random.chance(0.2) ? 1 : random.chance(0.25) ? 5 : 3
+            self.holdsLeases = random.chance(0.15)
         }
     }
 
@@ -75,11 +79,14 @@ public struct MemberSimulation {
     private var cluster: SimulatedCluster
     private var faults: MemberFaults
     private var clients: MemberClients
+    /// Where there are any.
+    private var leases: MemberLeases?
 
     private init(_ options: Options) {
         self.cluster = SimulatedCluster(options)
         self.faults = MemberFaults(seed: options.seed ^ 0xFA17)
         self.clients = MemberClients(options)
+        if options.holdsLeases { self.leases = MemberLeases(seed: options.seed ^ 0x1EA5) }
     }
 
     /// Runs one simulation to its end.
@@ -92,12 +99,14 @@ public struct MemberSimulation {
     private mutating func run(_ options: Options) {
         while self.cluster.now < options.chaos, self.cluster.violations.isEmpty {
             self.faults.act(on: &self.cluster)
-            self.clients.act(on: &self.cluster)
+            if self.leases == nil { self.clients.act(on: &self.cluster) } else { self.leases?.act(on: &self.cluster) }
             self.cluster.step()
             self.clients.take(from: &self.cluster)
+            self.leases?.take(from: &self.cluster)
         }
         guard self.cluster.violations.isEmpty else { return }
         self.cluster.mend()
+        self.leases?.settle(&self.cluster)
         self.clients.heal(&self.cluster)
     }
 
@@ -106,7 +115,9 @@ public struct MemberSimulation {
         report.members = options.members
         report.violations = self.cluster.violations
         if report.violations.isEmpty { self.cluster.compareMembers(&report) }
-        if report.violations.isEmpty { self.clients.check(self.cluster, &report) }
+        if report.violations.isEmpty { self.clients.check(self.cluster, isAlone: self.leases == nil, &report) }
+        let events = self.clients.allEvents
+        if report.violations.isEmpty, !events.isEmpty { self.leases?.check(events, &report) }
         (report.requests, report.acknowledged) = (self.clients.requests, self.clients.acknowledged)
         (report.crashes, report.snapshotsSent) = (self.cluster.crashes, self.cluster.snapshotsSent)
         report.diskFailures = self.cluster.diskFailures

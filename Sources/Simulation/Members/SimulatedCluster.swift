@@ -22,6 +22,7 @@ struct SimulatedCluster {
     /// What was answered to clients in this step.
     var answers: [(member: Int, call: Int, answer: MemberCore<Int>.Answer)] = []
     var watchMessages: [(member: Int, message: WatchStreams.Message)] = []
+    var keepAlives: [(member: Int, stream: StreamID, answer: Result<LeaseKeepAliveResponse, StoreError>)] = []
     private var random: SeededRandom
     /// The last term and commit of each member's runs; neither goes back while it is up.
     private var progress: [Int: (term: UInt64, commit: UInt64)] = [:]
@@ -50,6 +51,11 @@ struct SimulatedCluster {
             self.members.append(
                 SimulatedMember(number, configuration, seed: random.next(), syncs: options.syncs))
         }
+        if options.holdsLeases {
+            for member in self.members {
+                member.clockRate = 1 + Double.random(in: -MemberLeases.drift...MemberLeases.drift, using: &random)
+            }
+        }
         self.random = random
         for member in self.members { self.start(member) }
     }
@@ -75,6 +81,11 @@ struct SimulatedCluster {
         self.network.forget(member.number)
     }
 
+    /// The machine stopped in the midst of what it wrote.
+    private mutating func losePower(_ member: SimulatedMember) {
+        self.crash(member, until: self.now + .milliseconds(.random(in: 50...1500, using: &self.random)))
+    }
+
     func place(of id: UInt64) -> Int? { self.members.firstIndex { $0.id == id } }
 
     /// Lets one step of time pass.
@@ -82,6 +93,7 @@ struct SimulatedCluster {
         self.now += Self.stepLength
         self.answers = []
         self.watchMessages = []
+        self.keepAlives = []
         for member in self.members {
             if let at = member.restartAt, at <= self.now { self.start(member) }
         }
@@ -99,6 +111,7 @@ struct SimulatedCluster {
             if let database = delivery.database, let index = delivery.message.snapshot?.metadata.index {
                 let isThere: ()? = try? member.receive(database, at: index)
                 self.tell(delivery.from, .snapshotSent(member.id, succeeded: isThere != nil))
+                if member.disk.isStopped { self.losePower(member) }
                 guard isThere != nil else { continue }
                 self.snapshotsSent += 1
             }
@@ -126,7 +139,7 @@ struct SimulatedCluster {
         } catch {
             // What was sent before the disk failed is on its way.
             if member.disk.isStopped {
-                self.crash(member, until: self.now + .milliseconds(.random(in: 50...1500, using: &self.random)))
+                self.losePower(member)
             } else if member.diskFails {
                 self.diskFailures += 1
                 self.trace.note(5, UInt64(member.number))
@@ -146,11 +159,14 @@ struct SimulatedCluster {
     }
 
     private mutating func take(_ effects: MemberCore<Int>.Effects, of member: SimulatedMember) {
-        if !effects.answers.isEmpty || !effects.watches.isEmpty { self.checkDurability(of: member) }
+        if !effects.answers.isEmpty || !effects.watches.isEmpty || !effects.keepAlives.isEmpty {
+            self.checkDurability(of: member)
+        }
         for (call, answer) in effects.answers {
             self.answers.append((member.number, call, answer))
             self.trace.note(3, UInt64(call), answer.traceWord)
         }
+        for (stream, answer) in effects.keepAlives { self.keepAlives.append((member.number, stream, answer)) }
         for message in effects.watches { self.watchMessages.append((member.number, message)) }
         for transfer in effects.snapshots {
             let bytes = transfer.readAll()
@@ -220,6 +236,9 @@ struct SimulatedCluster {
                 return report.violations.append("member \(member.number) has no hash at the end")
             }
             hashes.append(hash)
+            do { try member.checkDatabase() } catch {
+                return report.violations.append("the database of member \(member.number) is damaged: \(error)")
+            }
         }
         report.revision = hashes.first?.header.revision ?? 0
         guard let first = hashes.first else { return }

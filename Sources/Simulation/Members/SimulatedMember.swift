@@ -1,3 +1,4 @@
+internal import Bolt
 internal import EtcdWire
 internal import Member
 internal import Platform
@@ -14,6 +15,8 @@ final class SimulatedMember {
     var events: [MemberCore<Int>.Event] = []
     /// Until when it does nothing, as if the machine were stuck.
     var pausedUntil: Duration = .zero
+    /// How fast its clock goes.
+    var clockRate = 1.0
     /// When a crashed one comes back.
     var restartAt: Duration?
     private(set) var durable: DurableLog
@@ -38,11 +41,16 @@ final class SimulatedMember {
         let known = self.configuration.initialCluster.count
         self.durable = DurableLog(self.configuration.dataDirectory + "/member/wal", known: known)
         let circumstances = MemberParts.Circumstances(
-            seed: self.seed &+ self.starts &* 7919, firstRequestID: self.starts << 32, uptime: now)
+            seed: self.seed &+ self.starts &* 7919, firstRequestID: self.starts << 32, uptime: self.uptime(at: now))
         let parts = try MemberParts.open(self.configuration, disk: self.disk, circumstances)
-        let core = MemberCore<Int>(parts, self.configuration, uptime: now)
+        let core = MemberCore<Int>(parts, self.configuration, uptime: self.uptime(at: now))
         self.id = core.identity.memberID
         self.core = consume core
+    }
+
+    /// The time by its own clock.
+    private func uptime(at now: Duration) -> Duration {
+        self.clockRate == 1 ? now : .nanoseconds(Int64(Double(now.nanoseconds) * self.clockRate))
     }
 
     /// The machine loses power. What its disk keeps of what was not synced is `kind`'s to say.
@@ -92,7 +100,8 @@ final class SimulatedMember {
         guard self.core != nil else { return nil }
         var events: [MemberCore<Int>.Event] = []
         swap(&events, &self.events)
-        return try self.core!.turn(events, uptime: now, now: Timestamp(seconds: 1_800_000_000) + now, send: send)
+        return try self.core!.turn(
+            events, uptime: self.uptime(at: now), now: Timestamp(seconds: 1_800_000_000) + now, send: send)
     }
 
     /// What its disk would hold of its log had it lost power now.
@@ -127,6 +136,15 @@ final class SimulatedMember {
         try file.sync()
         try file.close()
         try self.disk.syncDirectory("/member-\(self.number)/member/snap")
+    }
+
+    /// Writes what it holds, and goes over every page of its database.
+    func checkDatabase() throws {
+        guard self.core != nil else { return }
+        try self.core!.snapshot().close()
+        let file = try self.disk.open(self.configuration.dataDirectory + "/member/snap/db", .read)
+        try BoltFile(file).check()
+        try file.close()
     }
 
     func withCore<Value>(_ body: (inout MemberCore<Int>) -> Value) -> Value? {
