@@ -142,8 +142,8 @@ extension MemberCore {
         Int64(bitPattern: self.proposals.makeID() & UInt64(Int64.max))
     }
 
-    /// As the leader: ends the leases whose time is over. A proposal may be lost, as while leadership is handed over: it is made again, after
-    /// as long as etcd waits (its `defaultExpiredleaseRetryInterval`).
+    /// As the leader: ends the leases whose time is over. A proposal may be lost, as while leadership is handed over: it is
+    /// made again, after as long as etcd waits (its `defaultExpiredleaseRetryInterval`).
     mutating func revokeExpired() {
         for lease in self.store.expiredLeases(uptime: self.uptime, limit: 500) {
             let last = self.revoking[lease]
