@@ -66,7 +66,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
     let storage: MemoryStorage
     private(set) var files: MemberFiles
     var proposals: Proposals<Caller>
-    var reads = Reads<Caller>()
+    var reads: Reads<Caller>
     /// The oldest first.
     var moves: [LeaderMove<Caller>] = []
     var watches: WatchStreams
@@ -99,6 +99,7 @@ package struct MemberCore<Caller: Hashable & Sendable>: ~Copyable {
         #else
             self.proposals = Proposals(memberID: parts.identity.memberID, start: parts.firstRequestID)
         #endif
+        self.reads = Reads(start: parts.firstRequestID)
         self.watches = WatchStreams(
             progressInterval: configuration.watchProgressInterval,
             fragmentBytes: configuration.maximumRequestBytes + 512 << 10)

@@ -13,14 +13,7 @@ extension MemberParts {
         guard configuration.initialClusterState == .new else {
             throw MemberError(.configuration, "--initial-cluster-state is existing, and no cluster to join was found")
         }
-        let token = configuration.initialClusterToken
-        let members = configuration.initialCluster
-            .map { member in
-                let urls = member.peerURLs.sorted()
-                let id = MemberIdentity.memberID(peerURLs: urls, token: token)
-                return (id, ClusterMember(id: id, peerURLs: urls, name: member.name))
-            }
-            .sorted { $0.0 < $1.0 }.map(\.1)
+        let members = self.firstMembers(configuration)
         // The settings were checked: one of them is this member.
         guard let own = members.first(where: { $0.name == configuration.name }) else {
             throw MemberError(.configuration, "--initial-cluster: has no member named \(configuration.name)")
@@ -35,8 +28,7 @@ extension MemberParts {
         let log = try self.newLog(place, identity)
         let storage = MemoryStorage()
         var raft = try self.raft(identity, configuration, circumstances, storage, applied: 0)
-        let changes = members.map { ConfChange(kind: .addNode, nodeID: $0.id, context: $0.json()) }
-        do throws(ConfChangeRefused) { try raft.bootstrap(changes) } catch { throw MemberError(.configuration, "\(error)") }
+        try self.bootstrap(&raft, members)
         let backend = try place.openDatabase()
         let files = MemberFiles(
             log: log, place: place, backend: backend, quotaBytes: configuration.quotaBytes, lastSnapshot: 0,
@@ -45,6 +37,32 @@ extension MemberParts {
         return MemberParts(
             store: store, raft: raft, storage: storage, files: files, identity: identity,
             firstRequestID: circumstances.firstRequestID)
+    }
+
+    /// Those that a new cluster begins with, by their ids.
+    private static func firstMembers(_ configuration: MemberConfiguration) -> [ClusterMember] {
+        configuration.initialCluster
+            .map { member in
+                let urls = member.peerURLs.sorted()
+                let id = MemberIdentity.memberID(peerURLs: urls, token: configuration.initialClusterToken)
+                return ClusterMember(id: id, peerURLs: urls, name: member.name)
+            }
+            .sorted { $0.id < $1.id }
+    }
+
+    private static func bootstrap(_ raft: inout RaftNode, _ members: [ClusterMember]) throws(MemberError) {
+        let changes = members.map { ConfChange(kind: .addNode, nodeID: $0.id, context: $0.json()) }
+        do throws(ConfChangeRefused) { try raft.bootstrap(changes) } catch { throw MemberError(.configuration, "\(error)") }
+    }
+
+    /// Whether a log was made for a new cluster, and the machine stopped before anything stood in it: then nothing was ever
+    /// said either, and the cluster begins now.
+    private static func hasNotBegun(
+        _ contents: LogContents, _ start: WALSnapshot, _ applied: UInt64, _ members: [ClusterMember],
+        _ identity: MemberIdentity
+    ) -> Bool {
+        contents.lastIndex == 0 && start.index == 0 && applied == 0 && contents.state == HardState()
+            && MemberIdentity.clusterID(of: members.map(\.id)) == identity.clusterID
     }
 
     /// A new member of a cluster that runs: it knows nothing, and is told all by the cluster's leader.
@@ -110,7 +128,9 @@ extension MemberParts {
                 "\(place.log): ends with entry \(contents.lastIndex), but the database holds those up to \(store.appliedIndex)")
         }
         let storage = MemoryStorage(hardState: contents.state, snapshot: state, entries: contents.entries)
-        let raft = try self.raft(identity, configuration, circumstances, storage, applied: start.index)
+        var raft = try self.raft(identity, configuration, circumstances, storage, applied: start.index)
+        let first = configuration.initialClusterState == .new ? self.firstMembers(configuration) : []
+        if self.hasNotBegun(contents, start, store.appliedIndex, first, identity) { try self.bootstrap(&raft, first) }
         let files = MemberFiles(
             log: log, place: place, backend: backend, quotaBytes: configuration.quotaBytes, lastSnapshot: start.index,
             hardState: contents.state, uptime: circumstances.uptime)

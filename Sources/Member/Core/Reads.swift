@@ -16,14 +16,20 @@ struct Reads<Caller: Hashable & Sendable> {
 
     private var waiting: [Waiting] = []
     private var asked: [Waiting] = []
-    /// The number of the round, which is its question's context; none is used twice.
-    private var round: UInt64 = 0
+    /// The number of the round, which is its question's context; none is used twice, by no run of the member: an answer to
+    /// an earlier one's may still be on its way.
+    private var round: UInt64
     private var askedAt: Duration?
     /// Reads that may be answered once so much is applied.
     private var settled: [(index: UInt64, reads: [Waiting])] = []
 
     /// Within which a question is asked again: it, or its answer, may have been lost.
     private static var patience: Duration { .milliseconds(500) }
+
+    /// - Parameter start: Beyond the rounds of all earlier runs.
+    init(start: UInt64) {
+        self.round = start
+    }
 
     mutating func add(_ read: Read, until deadline: Duration) {
         self.waiting.append(Waiting(read: read, deadline: deadline))
